@@ -1,0 +1,1 @@
+"""Clusters: specs, providers, accelerators and the binaries they need."""

@@ -1,0 +1,153 @@
+"""ClusterProvider: who makes and deletes clusters, and what a running Cluster is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from clusters.capability import Capability
+from clusters.errors import NotFound
+from clusters.phases import OnPhase, ignore
+from clusters.spec import ClusterSpec
+
+ENTRY_POINTS = "assay.cluster_providers"
+DEFAULT_PROVIDER = "embedded"
+
+
+class ClusterState(StrEnum):
+    """What the running system says about a cluster."""
+
+    READY = "ready"
+    """Every component runs and creation had finished."""
+    DEGRADED = "degraded"
+    """A component died; `create` with the same spec starts it again."""
+    INCOMPLETE = "incomplete"
+    """Creation or deletion was interrupted; delete it, or create it again."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One process of a cluster."""
+
+    name: str
+    """For example `kube-apiserver`."""
+    pid: int | None
+    """Process id; None when it does not run."""
+    memory: int = 0
+    """Resident memory in bytes, 0 when it does not run."""
+    detail: str = ""
+    """Why it does not run, as far as it is known (the end of its log)."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster as found on the running system."""
+
+    name: str
+    provider: str
+    state: ClusterState
+    kubernetes: str
+    """Version of the API server, for example `v1.37.2`."""
+    capabilities: frozenset[Capability]
+    kubeconfig: Path
+    """The learner's credential: cluster-admin."""
+    grader_kubeconfig: Path
+    """The grader's own credential. Never leaves the proctor's side and is never printed."""
+    audit_log: Path
+    """The API server's audit log (JSON lines), outside the cluster."""
+    owner: str = ""
+    uid: str = ""
+    """uid of the namespace kube-system: the identity of the cluster. Empty while incomplete."""
+    created_at: str = ""
+    """RFC 3339, UTC."""
+    components: tuple[Component, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the public description; it holds no grader credential."""
+        return {
+            "name": self.name,
+            "provider": self.provider,
+            "state": self.state.value,
+            "kubernetes": self.kubernetes,
+            "capabilities": sorted(capability.value for capability in self.capabilities),
+            "kubeconfig": str(self.kubeconfig),
+            "owner": self.owner,
+            "uid": self.uid,
+            "created_at": self.created_at,
+            "components": [
+                {"name": c.name, "pid": c.pid, "memory": c.memory, "detail": c.detail}
+                for c in self.components
+            ],
+        }
+
+
+class ClusterProvider(ABC):
+    """Makes and deletes clusters. Methods are plain, blocking, and safe from several processes.
+
+    Differences between providers are data (`name`, `capabilities`), never `if provider == ...`.
+    The running system is the only source of truth: nothing is remembered between calls.
+    """
+
+    name: str
+    """Name of the entry point."""
+    capabilities: frozenset[Capability]
+    """What its clusters offer on this host."""
+
+    @abstractmethod
+    def preflight(self) -> Sequence[str]:
+        """Return what this host lacks, a sentence each that says how to get it; [] when ready."""
+
+    @abstractmethod
+    def create(self, spec: ClusterSpec, on_phase: OnPhase = ignore) -> Cluster:
+        """Make the cluster, or finish or repair one of this name; leave nothing on failure.
+
+        Returns when a Pod can be created in the namespace `default`.
+
+        Raises:
+            PreflightError: this host lacks something.
+            NotReadyError: a component died or was not ready in time.
+            ClusterError: anything else the platform could not do (a full disk, for example).
+        """
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Remove the cluster with its processes, ports and files; a missing one is no error."""
+
+    @abstractmethod
+    def list(self) -> Sequence[Cluster]:
+        """Discover the clusters from the running system, also those half made or half deleted."""
+
+    @abstractmethod
+    def status(self, name: str) -> Cluster:
+        """Look at one cluster.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+
+    @abstractmethod
+    def collect_logs(self, name: str, to: Path) -> Sequence[Path]:
+        """Copy the logs of every component into the folder `to` and return the files.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+
+
+def provider_named(name: str = DEFAULT_PROVIDER) -> ClusterProvider:
+    """Return the provider registered under `name`.
+
+    Raises:
+        NotFound: no installed package registers it.
+    """
+    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none"
+        raise NotFound(f"there is no cluster provider {name!r}; installed: {known}")
+    provider: ClusterProvider = found[name].load()()
+    return provider

@@ -1,0 +1,151 @@
+"""Lab and Task: a folder with a `lab.yaml`, read strictly, all problems at once.
+
+apiVersion: assay.dev/v1
+kind: Lab
+id: 6c0f2a58-...                 # identity; survives a rename of the folder
+slug: dra-01-claim-a-gpu         # the folder's name
+version: 1.0.0
+title: Claim a GPU
+summary: One sentence for the catalogue.
+minutes: 40                      # time a learner needs; the deadline is minutes * 3
+capabilities: [scheduling]
+parameters:                      # drawn from the attempt's seed, see graders/variant.py
+  model: {choice: [A100, H100]}
+  count: {integer: [5, 9]}
+tasks:
+  - id: claim-a-gpu
+    title: Claim a GPU
+    points: 10
+    domain: A                    # CNPE domain: A, D, P, O or S
+    conformance: [dra_support]   # AI conformance requirement ids
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from clusters.capability import Capability
+from clusters.errors import InputInvalid
+from clusters.problems import describe_problems
+from graders.variant import ParameterSpec
+
+SLUG = r"^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$"
+"""Also the name of the JupyterHub named server: 1-30 of [a-z0-9-], first a letter."""
+TASK_ID = r"^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$"
+_SEMVER = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+DEADLINE_FACTOR = 3
+"""An attempt may take this many times the lab's minutes; people stop for lunch."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Task(_Strict):
+    """One thing the learner must bring about."""
+
+    id: str = Field(pattern=TASK_ID)
+    title: str = Field(min_length=1, max_length=80)
+    points: int = Field(ge=1, le=100)
+    domain: Literal["A", "D", "P", "O", "S"]
+    """The CNPE domain it belongs to (curriculum.md section 4)."""
+    conformance: tuple[str, ...] = ()
+    """AI conformance requirement ids it exercises."""
+    seconds: Annotated[int, Field(ge=1, le=300)] = 30
+    """Time limit of its check."""
+
+
+class LabDocument(_Strict):
+    """The contents of `lab.yaml`."""
+
+    api_version: Literal["assay.dev/v1"] = Field(alias="apiVersion")
+    kind: Literal["Lab"]
+    id: str = Field(pattern=_UUID)
+    slug: str = Field(pattern=SLUG)
+    version: str = Field(pattern=_SEMVER)
+    title: str = Field(min_length=1, max_length=80)
+    summary: str = Field(min_length=1, max_length=300)
+    minutes: int = Field(ge=5, le=240)
+    capabilities: tuple[Capability, ...] = (Capability.SCHEDULING,)
+    parameters: dict[str, ParameterSpec] = Field(default_factory=dict)
+    tasks: tuple[Task, ...] = Field(min_length=1, max_length=40)
+
+    @model_validator(mode="after")
+    def _task_ids_differ(self) -> LabDocument:
+        ids = [task.id for task in self.tasks]
+        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+            raise ValueError(f"tasks: the id {', '.join(twice)} is used twice")
+        return self
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab as found on disk."""
+
+    folder: Path
+    document: LabDocument
+
+    @property
+    def slug(self) -> str:
+        """The folder's name, part of URLs, and the name of the notebook server."""
+        return self.document.slug
+
+    @property
+    def version(self) -> str:
+        """Semantic version; every verdict names it."""
+        return self.document.version
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.document.title
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks in their order."""
+        return self.document.tasks
+
+    @property
+    def points(self) -> int:
+        """All points together."""
+        return sum(task.points for task in self.tasks)
+
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        """The ids of the tasks in their order."""
+        return tuple(task.id for task in self.tasks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the catalogue shows; no parameters, which could be answers."""
+        document = self.document.model_dump(mode="json", by_alias=True, exclude={"parameters"})
+        return {**document, "points": self.points}
+
+
+def load_lab(folder: Path) -> Lab:
+    """Read the lab in `folder`.
+
+    Only `lab.yaml` is read here; `graders.lint` looks at the rest of the folder.
+
+    Raises:
+        InputInvalid: with every problem, each one sentence that names file and key.
+    """
+    path = folder / "lab.yaml"
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputInvalid([f"{path}: cannot be read: {error.strerror}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputInvalid([f"{path}: is not YAML: {' '.join(str(error).split())}"]) from error
+    try:
+        lab = Lab(folder, LabDocument.model_validate(document))
+    except ValidationError as error:
+        raise InputInvalid(describe_problems(error, str(path))) from error
+    if lab.slug != folder.resolve().name:
+        raise InputInvalid([f"{path}: slug: is {lab.slug!r}, but the folder is {folder.name!r}"])
+    return lab

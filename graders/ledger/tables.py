@@ -1,0 +1,111 @@
+"""The tables of the ledger: attempts, and the reports that are never changed.
+
+`reports` is append-only (triggers refuse UPDATE and DELETE), chained by hash and signed.
+`verdicts` holds one row for each result of a report, written in the same transaction, for queries.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import text as sql
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Base of the ledger's tables."""
+
+
+class AttemptState(StrEnum):
+    """Where an attempt is in its life."""
+
+    STARTING = "starting"
+    """Its cluster is being made."""
+    OPEN = "open"
+    """The learner works."""
+    FINISHED = "finished"
+    """The learner finished it; the cluster is gone or going."""
+    EXPIRED = "expired"
+    """Its time ran out; the cluster is gone or going."""
+    BROKEN = "broken"
+    """It could not be started; costs the learner nothing."""
+
+
+class AttemptRow(Base):
+    """One try of one learner at one lab."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    learner: Mapped[str] = mapped_column(String(255))
+    lab: Mapped[str] = mapped_column(String(64))
+    lab_version: Mapped[str] = mapped_column(String(32))
+    seed: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))
+    provider: Mapped[str] = mapped_column(String(32))
+    cluster: Mapped[str] = mapped_column(String(64))
+    """Name of its cluster, decided before the cluster exists."""
+    cluster_uid: Mapped[str] = mapped_column(String(64), default="")
+    kubernetes: Mapped[str] = mapped_column(String(32), default="")
+    assurance: Mapped[str] = mapped_column(String(16))
+    """`practice`, `isolated` or `proctored`."""
+    baseline: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Identities (uids) recorded after set-up, before the learner could act."""
+    problem: Mapped[str] = mapped_column(Text, default="")
+    """Why it is broken, for people."""
+    started_at: Mapped[str] = mapped_column(String(32))
+    """RFC 3339, UTC; so are the two below."""
+    deadline_at: Mapped[str] = mapped_column(String(32))
+    finished_at: Mapped[str] = mapped_column(String(32), default="")
+
+    __table_args__ = (
+        Index(
+            "one_live_attempt_per_learner_and_lab",
+            "learner",
+            "lab",
+            unique=True,
+            sqlite_where=sql("state IN ('starting', 'open')"),
+            postgresql_where=sql("state IN ('starting', 'open')"),
+        ),
+    )
+
+
+class ReportRow(Base):
+    """One signed report. The database refuses to change or delete it."""
+
+    __tablename__ = "reports"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    attempt: Mapped[str] = mapped_column(ForeignKey("attempts.id"), index=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """The canonical JSON of the report."""
+    previous: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 link of the report before it; unique, so that the chain cannot fork."""
+    link: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 of `previous` and body."""
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    """Ed25519 over `link`, by the proctor's key."""
+
+
+class VerdictRow(Base):
+    """One result of one report."""
+
+    __tablename__ = "verdicts"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    report: Mapped[str] = mapped_column(ForeignKey("reports.id"), index=True)
+    attempt: Mapped[str] = mapped_column(ForeignKey("attempts.id"), index=True)
+    task: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(8))
+    message: Mapped[str] = mapped_column(Text)
+    at: Mapped[str] = mapped_column(String(32))
+    """When its report was finished; RFC 3339, UTC."""
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a moment as stored: RFC 3339 with seconds, UTC, `Z`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
