@@ -1,0 +1,144 @@
+"""Building a binary from the Go modules that are pinned beside the lock.
+
+`go.sum` verifies every module; nothing in the module folders is ever changed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from clusters.binaries.lock import Build
+from clusters.errors import CommandError, PreflightError
+
+OnProgress = Callable[[str, float], None]
+"""Told what is being done and how much of it is done, 0 to 1."""
+
+_SETTINGS = {
+    "CGO_ENABLED": "0",
+    "GOFLAGS": "-mod=readonly -buildvcs=false",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+}
+_USUAL_PLACE = "/usr/local/go/bin/go"
+_OUTPUT_KEPT = 20
+
+
+def go_command() -> str | None:
+    """Return the path of the Go command, or None when this host has none."""
+    return shutil.which("go") or shutil.which(_USUAL_PLACE)
+
+
+def go_version(go: str) -> tuple[int, ...]:
+    """Return the version of a Go command, for example `(1, 26, 8)`; `()` when it has none."""
+    try:
+        done = subprocess.run(
+            [go, "env", "GOVERSION"],
+            env=_environment(),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return _numbers(done.stdout)
+
+
+def required_go(module: Path) -> tuple[int, ...]:
+    """Return the Go version that a module folder asks for in its `go.mod`."""
+    found = re.search(r"^go (\S+)$", (module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+    return _numbers(found.group(1)) if found else ()
+
+
+def build_binary(build: Build, sources: Path, to: Path, on_progress: OnProgress) -> None:
+    """Build one binary.
+
+    Args:
+        build: the module, the package and the linker's flags.
+        sources: folder that holds the module folders.
+        to: file to write.
+        on_progress: told how many packages are done.
+
+    Raises:
+        PreflightError: Go is missing or too old.
+        CommandError: Go refused; the message holds the end of its output.
+    """
+    module = sources / build.module
+    go = _usable_go(module)
+    on_progress("reading the Go modules", 0.0)
+    packages = _count_packages(go, module, build, on_progress)
+    command = [go, "build", "-v", "-trimpath", "-ldflags", " ".join(build.ldflags)]
+    done = 0
+    for line in _run([*command, "-o", str(to), build.package], module):
+        if not line.startswith("go: "):
+            done = min(done + 1, packages)
+            on_progress(f"{done} of {packages} packages", done / packages)
+
+
+def _usable_go(module: Path) -> str:
+    needed = required_go(module)
+    wanted = ".".join(map(str, needed[:2]))
+    go = go_command()
+    if go is None:
+        raise PreflightError(
+            f"Go {wanted} or newer is needed to build it and is not installed: "
+            "install Go (https://go.dev/doc/install) and put it on PATH"
+        )
+    if (version := go_version(go)) < needed:
+        found = ".".join(map(str, version)) or "unknown"
+        raise PreflightError(
+            f"Go {wanted} or newer is needed to build it, and {go} is {found}: "
+            "install a newer Go (https://go.dev/doc/install) and put it first on PATH"
+        )
+    return go
+
+
+def _count_packages(go: str, module: Path, build: Build, on_progress: OnProgress) -> int:
+    count = 0
+    for line in _run([go, "list", "-deps", build.package], module):
+        if line.startswith("go: downloading "):
+            on_progress(f"fetching {line.removeprefix('go: downloading ')}", 0.0)
+        else:
+            count += 1
+    return max(count, 1)
+
+
+def _run(command: list[str], module: Path) -> Iterator[str]:
+    """Yield the lines a command prints; both streams, since Go reports progress on stderr."""
+    tail: deque[str] = deque(maxlen=_OUTPUT_KEPT)
+    with subprocess.Popen(
+        command,
+        cwd=module,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                tail.append(line.rstrip())
+                yield tail[-1]
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        shown = "\n".join(tail)
+        raise CommandError(f"{' '.join(command[:2])} failed in {module}:\n{shown}")
+
+
+def _environment() -> Mapping[str, str]:
+    return os.environ | _SETTINGS
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text.split("-")[0])[:3])

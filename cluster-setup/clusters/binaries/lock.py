@@ -1,0 +1,119 @@
+"""BinaryLock: the pinned version, release and build of every binary, from `lock.yaml`."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from clusters.errors import InputInvalid, NotFound
+from clusters.problems import describe_problems
+
+SOURCES = Path(__file__).resolve().parents[2] / "binaries"
+"""Folder of `lock.yaml` and the Go modules; it is part of the source tree, not of a wheel."""
+
+HttpsUrl = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/\S+$")]
+PlatformName = Annotated[str, Field(pattern=r"^[a-z0-9]+/[a-z0-9]+$")]
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Release(_Strict):
+    """One file that the publisher offers for one platform."""
+
+    url: HttpsUrl
+    """The binary, or a `.tar.gz` that holds it as `member`."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Checksum of the file at `url`, where it is pinned in the repository."""
+    checksums: HttpsUrl | None = None
+    """The publisher's file of checksums: one hash, or lines `<hash>  <file name>`."""
+    size: int | None = Field(default=None, ge=1)
+    """Bytes of the file at `url`, where it is known."""
+    member: str | None = Field(default=None, min_length=1)
+    """Path of the binary inside the archive."""
+
+    @model_validator(mode="after")
+    def _can_be_verified(self) -> Release:
+        if self.sha256 is None and self.checksums is None:
+            raise ValueError("name sha256 or checksums; an unverified file is never used")
+        if self.url.endswith(".tar.gz") != (self.member is not None):
+            raise ValueError("a .tar.gz needs the member to take from it, and nothing else has one")
+        return self
+
+
+class Build(_Strict):
+    """How the binary is built from a Go module pinned beside the lock."""
+
+    module: str = Field(pattern=r"^[a-z0-9-]+$")
+    """Folder of `go.mod` and `go.sum`, beside `lock.yaml`."""
+    package: str = Field(pattern=r"^\S+$")
+    """Path of the main package."""
+    ldflags: tuple[str, ...] = ()
+    """Flags of the linker, among them the version that the binary reports."""
+
+
+class Binary(_Strict):
+    """One pinned program."""
+
+    version: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
+    release: dict[PlatformName, Release] = Field(default_factory=dict)
+    """Release files by platform, for example `linux/amd64`."""
+    build: Build
+
+
+class BinaryLock(_Strict):
+    """Every pinned program, by name."""
+
+    api_version: Literal["assay.dev/v1"] = Field(alias="apiVersion")
+    kind: Literal["BinaryLock"]
+    binaries: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], Binary]
+
+    def check_names(self, names: Iterable[str]) -> list[str]:
+        """Return `names` in the order of the lock, each once.
+
+        Raises:
+            NotFound: the lock does not have one of them.
+        """
+        wanted = set(names)
+        if unknown := sorted(wanted - set(self.binaries)):
+            known = ", ".join(self.binaries)
+            raise NotFound(f"there is no binary {', '.join(unknown)}; the lock has: {known}")
+        return [name for name in self.binaries if name in wanted]
+
+
+def host_platform() -> str:
+    """Return the platform of this host as releases name it, for example `linux/amd64`."""
+    machine = platform.machine().lower()
+    return f"{platform.system().lower()}/{_ARCHITECTURES.get(machine, machine)}"
+
+
+def load_lock(path: Path) -> BinaryLock:
+    """Read a lock file.
+
+    Raises:
+        InputInvalid: with every problem, each naming the file and the key.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputInvalid([f"{path}: cannot be read: {error.strerror}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputInvalid([f"{path}: is not YAML: {' '.join(str(error).split())}"]) from error
+    try:
+        return BinaryLock.model_validate(document)
+    except ValidationError as error:
+        raise InputInvalid(describe_problems(error, path.name)) from error
+
+
+@lru_cache(maxsize=1)
+def installed_lock() -> BinaryLock:
+    """Return the lock of this source tree."""
+    return load_lock(SOURCES / "lock.yaml")
