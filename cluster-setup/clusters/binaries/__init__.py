@@ -1,5 +1,19 @@
-"""The binaries that clusters are made of: pinned, fetched, verified, built."""
+"""The binaries that clusters are made of: pinned, downloaded and verified, or built."""
 
-from clusters.binaries.resolve import binaries_present, ensure_binaries
+from clusters.binaries.resolve import (
+    Policy,
+    Resolved,
+    Resolver,
+    binaries_present,
+    ensure_binaries,
+    resolver,
+)
 
-__all__ = ["binaries_present", "ensure_binaries"]
+__all__ = [
+    "Policy",
+    "Resolved",
+    "Resolver",
+    "binaries_present",
+    "ensure_binaries",
+    "resolver",
+]

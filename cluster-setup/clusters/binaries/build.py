@@ -21,7 +21,9 @@ OnProgress = Callable[[str, float], None]
 
 _SETTINGS = {
     "CGO_ENABLED": "0",
+    "GOARCH": "",
     "GOFLAGS": "-mod=readonly -buildvcs=false",
+    "GOOS": "",
     "GOTOOLCHAIN": "local",
     "GOWORK": "off",
 }

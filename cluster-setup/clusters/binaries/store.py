@@ -2,7 +2,7 @@
 
     $ASSAY_CACHE/bin/kubectl-v1.37.2/kubectl        the binary
     $ASSAY_CACHE/bin/kubectl-v1.37.2/origin.json    where it came from
-    $ASSAY_CACHE/bin/.staging/kubectl-v1.37.2/      what is on its way, and the lock of who brings it
+    $ASSAY_CACHE/bin/.staging/kubectl-v1.37.2/      what is on its way, and who brings it
 
 A binary appears by the rename of its finished folder, so it is whole or absent, whatever is killed.
 """
@@ -10,6 +10,7 @@ A binary appears by the rename of its finished folder, so it is whole or absent,
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -44,6 +45,11 @@ class Slot:
     version: str
 
     @property
+    def title(self) -> str:
+        """Name and version, for people."""
+        return f"{self.name} {self.version}"
+
+    @property
     def path(self) -> Path:
         """Where the binary is, once it is there."""
         return self._folder / self.name
@@ -52,6 +58,11 @@ class Slot:
     def staging(self) -> Path:
         """Folder of what is on its way; only the holder of `locked()` may touch it."""
         return cache() / "bin" / ".staging" / f"{self.name}-{self.version}"
+
+    @property
+    def part(self) -> Path:
+        """What has arrived of a download; it outlives a kill, so that the next call goes on."""
+        return self.staging / "download.part"
 
     @property
     def filled(self) -> bool:
@@ -107,11 +118,18 @@ class Slot:
         _flush(binary)
         if self._folder.exists():
             self._folder.rename(finished.parent / "broken")
+        self.part.unlink(missing_ok=True)
         folder.rename(self._folder)
 
     @property
     def _folder(self) -> Path:
         return cache() / "bin" / f"{self.name}-{self.version}"
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

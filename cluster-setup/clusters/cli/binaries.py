@@ -1,0 +1,125 @@
+"""`assay binaries`: see and fetch the programs that clusters are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.table import Column, Table
+
+from clusters.binaries import Resolved, Resolver, resolver
+from clusters.cli.output import err, json_option, out, phase_printer, print_json, print_phase
+from clusters.phases import OnPhase, Phase
+
+
+@click.group()
+def binaries() -> None:
+    """The programs that clusters are made of: etcd, Kubernetes, kwok.
+
+    They are pinned, and brought once to the cache (ASSAY_CACHE): downloaded from their
+    publishers and verified, or built from pinned Go modules where that is not possible.
+
+    \b
+    What is pinned, and what is in the cache    assay binaries list
+    Bring everything that clusters need         assay binaries fetch
+    Only one of them                            assay binaries fetch kubectl
+    Never ask the network for a release         ASSAY_BINARIES=build assay binaries fetch
+    """  # noqa: D301
+
+
+@binaries.command("list")
+@json_option
+def list_binaries(as_json: bool) -> None:
+    """Show every pinned binary, whether it is in the cache, and where it came from.
+
+    \b
+    Example:
+      assay binaries list --json
+    """  # noqa: D301
+    rows = [_describe(resolver(), name) for name in resolver().lock.binaries]
+    if as_json:
+        print_json(rows)
+    else:
+        out.print(_table(rows))
+
+
+@binaries.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@json_option
+def fetch(names: tuple[str, ...], as_json: bool) -> None:
+    """Bring binaries to the cache: all of them, or those that are named.
+
+    A download takes seconds; building all of them takes 8 to 20 minutes on two cores, once.
+    Interrupt it whenever you like: the next call goes on.
+
+    \b
+    Examples:
+      assay binaries fetch
+      assay binaries fetch etcd kube-apiserver --json
+      ASSAY_BINARIES_MIRROR=http://files.example.org assay binaries fetch
+    """  # noqa: D301
+    chosen = resolver()
+    with _progress(as_json) as on_phase:
+        found = chosen.resolve(names or chosen.lock.binaries, on_phase)
+    if as_json:
+        print_json([_fetched(binary) for binary in found])
+    else:
+        here = sum(binary.source == "cache" for binary in found)
+        out.print(f"{len(found)} binaries are ready ({here} were in the cache already).")
+
+
+@contextmanager
+def _progress(as_json: bool) -> Iterator[OnPhase]:
+    """Show a bar to a person at a terminal, and lines to anything else."""
+    if not err.is_terminal:
+        yield phase_printer(as_json)
+        return
+    message = TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=1))
+    bar = Progress(
+        SpinnerColumn(), message, BarColumn(24), TaskProgressColumn(), console=err, transient=True
+    )
+    with bar:
+        task = bar.add_task("Looking into the cache", total=100)
+
+        def show(phase: Phase) -> None:
+            print_phase(phase)
+            bar.update(task, description=phase.message, completed=phase.percent)
+
+        yield show
+
+
+def _fetched(binary: Resolved) -> dict[str, Any]:
+    return {
+        "name": binary.name,
+        "version": binary.version,
+        "path": str(binary.path),
+        "source": binary.source,
+        "seconds": round(binary.seconds, 3),
+    }
+
+
+def _describe(chosen: Resolver, name: str) -> dict[str, Any]:
+    slot = chosen.slot(name)
+    origin = slot.origin() if slot.filled else None
+    return {
+        "name": name,
+        "version": slot.version,
+        "path": str(slot.path),
+        "present": slot.filled,
+        "source": origin.source if origin else None,
+        "reference": origin.reference if origin else None,
+        "sha256": origin.sha256 if origin else None,
+        "placed_at": origin.placed_at if origin else None,
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("", "binary", "version", "source", "from", box=None, header_style="dim")
+    for row in rows:
+        mark = "[green]✓[/]" if row["present"] else "[yellow]-[/]"
+        source = row["source"] or "not in the cache"
+        table.add_row(mark, row["name"], row["version"], source, row["reference"] or "")
+    return table
