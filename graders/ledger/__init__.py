@@ -1,0 +1,19 @@
+"""Ledger: what every learner attempted and what was found, never changed, signed."""
+
+from graders.ledger.attempt import Attempt
+from graders.ledger.database import LedgerError, database_url
+from graders.ledger.ledger import Ledger, open_ledger
+from graders.ledger.progress import TaskProgress
+from graders.ledger.tables import LIVE_STATES, AttemptState, timestamp
+
+__all__ = [
+    "LIVE_STATES",
+    "Attempt",
+    "AttemptState",
+    "Ledger",
+    "LedgerError",
+    "TaskProgress",
+    "database_url",
+    "open_ledger",
+    "timestamp",
+]

@@ -2,6 +2,7 @@
 
 `reports` is append-only (triggers refuse UPDATE and DELETE), chained by hash and signed.
 `verdicts` holds one row for each result of a report, written in the same transaction, for queries.
+Who, which lab and which seed an attempt is cannot be changed either; only where it is in its life.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ class AttemptState(StrEnum):
     """Its time ran out; the cluster is gone or going."""
     BROKEN = "broken"
     """It could not be started; costs the learner nothing."""
+
+
+LIVE_STATES = frozenset({AttemptState.STARTING, AttemptState.OPEN})
+"""An attempt in one of these holds a cluster; a learner has at most one for a lab."""
 
 
 class AttemptRow(Base):
@@ -89,6 +94,8 @@ class ReportRow(Base):
     """SHA-256 of `previous` and body."""
     signature: Mapped[bytes] = mapped_column(LargeBinary)
     """Ed25519 over `link`, by the proctor's key."""
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
 
 class VerdictRow(Base):

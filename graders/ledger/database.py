@@ -1,0 +1,116 @@
+"""The database of the ledger: its address, its connections and its migrations.
+
+SQLite (default) runs in WAL mode with a busy timeout, foreign keys, and write transactions that
+take the write lock at once, so that no reader can make a writer fail. PostgreSQL by URL.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from clusters.errors import AssayError
+from clusters.home import home
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one before it gives up."""
+READ_ONLY = {"assay_read_only": True}
+"""Execution options of a connection that will not write."""
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 0x6173736179
+"""Key of the PostgreSQL advisory lock around migrations."""
+
+
+class LedgerError(AssayError):
+    """The ledger cannot be opened, read or written."""
+
+
+def database_url() -> str:
+    """Return `ASSAY_DATABASE_URL`, by default the SQLite file `assay.db` in the home folder."""
+    return os.environ.get("ASSAY_DATABASE_URL") or f"sqlite:///{home() / 'assay.db'}"
+
+
+def connect(url: str) -> Engine:
+    """Return an engine for a SQLite or PostgreSQL URL; nothing is opened yet.
+
+    Raises:
+        LedgerError: the URL is not one, or its driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed)
+        if parsed.get_backend_name() == "postgresql":
+            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise LedgerError("ASSAY_DATABASE_URL is not the URL of a database") from error
+    except ModuleNotFoundError as error:
+        raise LedgerError(
+            "PostgreSQL needs its driver: install Assay with the extra 'postgresql'"
+        ) from error
+    raise LedgerError(
+        f"ASSAY_DATABASE_URL: {parsed.get_backend_name()} is not supported; "
+        "use sqlite:///FILE or postgresql://HOST/NAME"
+    )
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables of the ledger up to date; safe when several processes do it at once.
+
+    Raises:
+        LedgerError: the database cannot be reached or written.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    try:
+        with engine.begin() as connection:
+            _lock_out_others(connection)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except DBAPIError as error:
+        place = engine.url.render_as_string(hide_password=True)
+        reason = " ".join(str(error.orig).split())
+        raise LedgerError(f"the ledger at {place} cannot be opened: {reason}") from error
+
+
+def _lock_out_others(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        _make_private_file(Path(url.database))
+    # A pool would carry open connections across a fork; opening one costs 0.2 ms.
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_private_file(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise LedgerError(f"the ledger at {path} cannot be opened: {error.strerror}") from error
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # transactions begin in _begin_sqlite, not in the driver
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("assay_read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

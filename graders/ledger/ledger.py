@@ -1,0 +1,221 @@
+"""Ledger: attempts and their signed reports in one database, the truth about every learner."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from clusters.errors import NotFound
+from clusters.home import home
+from graders.ledger.attempt import Attempt
+from graders.ledger.chain import GENESIS, link_of
+from graders.ledger.database import READ_ONLY, LedgerError, connect, database_url, migrate
+from graders.ledger.keys import Keyring, Seal
+from graders.ledger.progress import TaskProgress, progress_of
+from graders.ledger.tables import LIVE_STATES, AttemptRow, AttemptState, ReportRow, VerdictRow
+from graders.ledger.verification import find_problems, verdicts_of
+from graders.report import Outcome, Report
+
+_TRIES = 100
+"""Each lost race means that another writer appended; so many in a row is no race."""
+
+
+def open_ledger(url: str | None = None, keys: Path | None = None) -> Ledger:
+    """Open the ledger and bring its tables up to date; safe from several processes at once.
+
+    Args:
+        url: SQLite or PostgreSQL; by default `ASSAY_DATABASE_URL`, else a file in the home folder.
+        keys: folder of the proctor's key, by default `keys` in the home folder.
+
+    Raises:
+        LedgerError: the database cannot be reached or written.
+    """
+    engine = connect(url or database_url())
+    migrate(engine)
+    return Ledger(engine, Keyring(keys or home() / "keys"))
+
+
+class Ledger:
+    """Attempts and their signed reports. Safe to share between threads and processes."""
+
+    def __init__(self, engine: Engine, keyring: Keyring) -> None:
+        """Use an engine whose tables are up to date; `open_ledger` is the usual way."""
+        self.engine = engine
+        self._keyring = keyring
+        self._url = engine.url.render_as_string(hide_password=True)
+
+    def add_attempt(self, attempt: Attempt) -> Attempt:
+        """Record a new attempt, or return the live one that its learner has at that lab."""
+        try:
+            with self._writing() as session, session.begin():
+                session.add(attempt.to_row())
+        except IntegrityError:
+            live = self.live_attempt(attempt.learner, attempt.lab)
+            if live is None:
+                raise
+            return live
+        return attempt
+
+    def attempt(self, id: str) -> Attempt:
+        """Return one attempt.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        with self._reading() as session:
+            row = session.get(AttemptRow, id)
+            if row is None:
+                raise NotFound(f"there is no attempt {id!r}; `assay attempt list` shows them")
+            return Attempt.from_row(row)
+
+    def live_attempt(self, learner: str, lab: str) -> Attempt | None:
+        """Return the attempt of this learner at this lab that is starting or open."""
+        found = self.attempts(learner=learner, lab=lab, states=LIVE_STATES)
+        return found[0] if found else None
+
+    def attempts(
+        self,
+        learner: str | None = None,
+        lab: str | None = None,
+        states: Collection[AttemptState] | None = None,
+    ) -> list[Attempt]:
+        """Return the attempts that match every given argument, newest first."""
+        query = select(AttemptRow).order_by(AttemptRow.started_at.desc(), AttemptRow.id)
+        if learner is not None:
+            query = query.where(AttemptRow.learner == learner)
+        if lab is not None:
+            query = query.where(AttemptRow.lab == lab)
+        if states is not None:
+            query = query.where(AttemptRow.state.in_([state.value for state in states]))
+        with self._reading() as session:
+            return [Attempt.from_row(row) for row in session.scalars(query)]
+
+    def set_state(
+        self,
+        id: str,
+        state: AttemptState,
+        *,
+        only_from: Collection[AttemptState] = LIVE_STATES,
+        **changes: Any,
+    ) -> Attempt:
+        """Move an attempt to another state and return it as it is afterwards.
+
+        Args:
+            id: the attempt.
+            state: where it goes.
+            only_from: nothing changes unless it is in one of these, so that of two processes
+                that end an attempt one wins; compare the returned state to know.
+            changes: other fields to set: `cluster_uid`, `kubernetes`, `baseline`, `problem`,
+                `deadline_at`, `finished_at`.
+
+        Raises:
+            NotFound: there is no attempt with this id.
+        """
+        with self._writing() as session, session.begin():
+            row = session.get(AttemptRow, id, with_for_update=True)
+            if row is None:
+                raise NotFound(f"there is no attempt {id!r}; `assay attempt list` shows them")
+            if AttemptState(row.state) in only_from:
+                row.state = state.value
+                for name, value in changes.items():
+                    setattr(row, name, value)
+            return Attempt.from_row(row)
+
+    def append(self, report: Report) -> None:
+        """Sign a report and append it for ever; appending the same report again is no error.
+
+        Raises:
+            NotFound: its attempt is not in the ledger.
+            LedgerError: another report with this id is there, or the chain cannot be extended.
+        """
+        self.attempt(report.attempt)
+        body = report.canonical()
+        for _ in range(_TRIES):
+            try:
+                seal = self._extend(report, body)
+            except IntegrityError:
+                continue  # another writer took our place in the chain
+            if seal is not None:
+                self._keyring.advance_seal(self._url, seal)
+            return
+        raise LedgerError(f"report {report.id} could not be appended to the ledger")
+
+    def _extend(self, report: Report, body: bytes) -> Seal | None:
+        key = self._keyring.signing_key()
+        with self._writing() as session, session.begin():
+            stored = session.scalar(select(ReportRow.body).where(ReportRow.id == report.id))
+            if stored is not None:
+                if stored != body:
+                    raise LedgerError(f"another report with the id {report.id} is in the ledger")
+                return None
+            newest = select(ReportRow.link).order_by(ReportRow.number.desc()).limit(1)
+            previous = session.scalar(newest) or GENESIS
+            link = link_of(previous, body)
+            session.add(
+                ReportRow(
+                    id=report.id,
+                    attempt=report.attempt,
+                    body=body,
+                    previous=previous,
+                    link=link,
+                    signature=key.sign(link.encode("ascii")),
+                )
+            )
+            session.flush()
+            session.add_all(verdicts_of(report))
+            length = session.scalar(select(func.count()).select_from(ReportRow)) or 0
+            return Seal(length, link)
+
+    def reports(self, attempt: str) -> list[Report]:
+        """Return the reports of an attempt, oldest first."""
+        query = (
+            select(ReportRow.body).where(ReportRow.attempt == attempt).order_by(ReportRow.number)
+        )
+        with self._reading() as session:
+            return [Report.model_validate_json(body) for body in session.scalars(query)]
+
+    def progress(self, attempt: str) -> dict[str, TaskProgress]:
+        """Return how far each checked task of an attempt is, by task id."""
+        return progress_of(self.reports(attempt))
+
+    def tasks_done(self) -> dict[str, dict[str, str]]:
+        """Return, for every attempt with a done task, when each of its tasks first passed."""
+        query = (
+            select(VerdictRow.attempt, VerdictRow.task, func.min(VerdictRow.at))
+            .where(VerdictRow.outcome == Outcome.PASSED.value)
+            .group_by(VerdictRow.attempt, VerdictRow.task)
+        )
+        done: dict[str, dict[str, str]] = {}
+        with self._reading() as session:
+            for attempt, task, at in session.execute(query):
+                done.setdefault(attempt, {})[task] = at
+        return done
+
+    def evidence(self, attempt: str) -> list[str]:
+        """Return the links of an attempt's reports, oldest first: what a credential may cite."""
+        query = (
+            select(ReportRow.link).where(ReportRow.attempt == attempt).order_by(ReportRow.number)
+        )
+        with self._reading() as session:
+            return list(session.scalars(query))
+
+    def verify(self) -> list[str]:
+        """Check every link, signature and verdict; return each problem in one sentence."""
+        seal = self._keyring.seal(self._url)
+        with self._reading() as session:
+            return find_problems(session, self._keyring.public_key(), seal)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def _writing(self) -> Session:
+        return Session(self.engine, expire_on_commit=False)
+
+    def _reading(self) -> Session:
+        return Session(self.engine.execution_options(**READ_ONLY))
