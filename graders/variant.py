@@ -6,6 +6,9 @@ A parameter is one of
     {choice: [a, b, c]}      one of the values
     {integer: [low, high]}   a whole number, both ends included
     {word: prefix}           `<prefix>-` and five random letters, a name nobody can guess
+
+With `answer: true` the value is something the learner must find out: `assay lab lint` refuses a
+notebook that uses it.
 """
 
 from __future__ import annotations
@@ -22,13 +25,18 @@ Value = str | int | bool
 
 
 class ParameterSpec(BaseModel):
-    """How one parameter is drawn; exactly one of the keys."""
+    """How one parameter is drawn; exactly one of choice, integer and word."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     choice: tuple[Value, ...] | None = None
+    """One of these values."""
     integer: tuple[int, int] | None = None
+    """A whole number from the first to the second, both included."""
     word: str | None = None
+    """Prefix of a name that nobody can guess."""
+    answer: bool = False
+    """Whether the learner must find the value out, so that the notebook must not show it."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ParameterSpec:

@@ -10,12 +10,10 @@ that is killed leaves nothing in the way, and two first users get the same key.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from graders.file_lock import locked
 from graders.ledger.database import LedgerError
 
 
@@ -103,15 +102,8 @@ class Keyring:
             os.fsync(file.fileno())
         beside.rename(path)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def _locked(self) -> AbstractContextManager[None]:
+        return locked(self.folder / ".lock")
 
 
 def _read_key(path: Path) -> Ed25519PrivateKey:
