@@ -2,9 +2,8 @@
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export PYTHONWARNINGS ?= default
 
-.PHONY: help setup up down test check fix tour bench lock clean
+.PHONY: help setup up down test check fix tour bench screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:            ## Show this
@@ -38,6 +37,9 @@ tour: setup      ## Play the whole story without a browser, step by step with ti
 
 bench: setup     ## Measure beside peers
 	python benchmarks/cluster_start.py
+
+screenshots: setup   ## Take the pictures of docs/images anew, in a real browser
+	ASSAY_SCREENSHOTS=docs/images pytest tests/e2e/test_browser_story.py
 
 lock: .venv/.installed    ## Write requirements.lock and package-lock.json anew
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
