@@ -58,8 +58,10 @@ class Cluster:
     """The learner's credential: cluster-admin."""
     grader_kubeconfig: Path
     """The grader's own credential. Never leaves the proctor's side and is never printed."""
+    platform_kubeconfig: Path
+    """The credential of the platform's own set-up (nodes, a lab's manifests). As secret."""
     audit_log: Path
-    """The API server's audit log (JSON lines), outside the cluster."""
+    """The API server's audit log (JSON lines), outside the cluster; rotated parts lie beside it."""
     owner: str = ""
     uid: str = ""
     """uid of the namespace kube-system: the identity of the cluster. Empty while incomplete."""

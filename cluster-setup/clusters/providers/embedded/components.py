@@ -1,0 +1,138 @@
+"""The components of a cluster: the command line and the environment of each process.
+
+Paths are relative to the cluster's folder, which is the working folder of every component: the
+path of a unix socket has a limit of 108 bytes, and a folder may lie deep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clusters.providers.embedded.ports import LOOPBACK
+
+MANIFESTS = Path(__file__).parent / "manifests"
+SERVICE_RANGE = "10.96.0.0/16"
+POD_RANGE = "10.244.0.0/16"
+_ETCD = "unix://etcd.sock"
+_ETCD_PEERS = "unix://etcd-peers.sock"
+
+
+@dataclass(frozen=True)
+class ComponentCommand:
+    """How one component is started."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the Go runtime."""
+
+
+def etcd() -> ComponentCommand:
+    """Return how etcd is started: on sockets in the private folder, with no port."""
+    return ComponentCommand(
+        "etcd",
+        (
+            "--name=assay",
+            "--data-dir=etcd",
+            f"--listen-client-urls={_ETCD}",
+            f"--advertise-client-urls={_ETCD}",
+            f"--listen-peer-urls={_ETCD_PEERS}",
+            f"--initial-advertise-peer-urls={_ETCD_PEERS}",
+            f"--initial-cluster=assay={_ETCD_PEERS}",
+            # A lab's cluster is disposable: a power cut may lose it, a killed process does not.
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        ),
+        {"GOGC": "30"},
+    )
+
+
+def api_server(port: int) -> ComponentCommand:
+    """Return how the API server is started: on loopback, for client certificates only."""
+    return ComponentCommand(
+        "kube-apiserver",
+        (
+            f"--etcd-servers={_ETCD}",
+            f"--bind-address={LOOPBACK}",
+            f"--advertise-address={LOOPBACK}",
+            f"--secure-port={port}",
+            "--permit-port-sharing",
+            "--endpoint-reconciler-type=none",
+            "--authorization-mode=Node,RBAC",
+            "--anonymous-auth=false",
+            "--client-ca-file=pki/ca.crt",
+            "--tls-cert-file=pki/apiserver.crt",
+            "--tls-private-key-file=pki/apiserver.key",
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+            "--service-account-key-file=pki/service-accounts.pub",
+            "--service-account-signing-key-file=pki/service-accounts.key",
+            f"--service-cluster-ip-range={SERVICE_RANGE}",
+            f"--audit-policy-file={MANIFESTS / 'audit-policy.yaml'}",
+            "--audit-log-path=audit/audit.log",
+            "--audit-log-maxsize=100",
+            "--audit-log-maxbackup=5",
+            f"--egress-selector-config-file={MANIFESTS / 'egress.yaml'}",
+            "--profiling=false",
+            "--feature-gates=APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false",
+        ),
+        {"GOGC": "30"},
+    )
+
+
+def controller_manager() -> ComponentCommand:
+    """Return how the controller-manager is started: without a port and without a signing key."""
+    return ComponentCommand(
+        "kube-controller-manager",
+        (
+            "--kubeconfig=controller-manager.kubeconfig",
+            "--leader-elect=false",
+            "--secure-port=0",
+            "--use-service-account-credentials",
+            "--service-account-private-key-file=pki/service-accounts.key",
+            "--root-ca-file=pki/ca.crt",
+            "--kube-api-qps=500",
+            "--kube-api-burst=1000",
+            "--profiling=false",
+        ),
+        {"GOGC": "30"},
+    )
+
+
+def scheduler() -> ComponentCommand:
+    """Return how the scheduler is started: without a port."""
+    return ComponentCommand(
+        "kube-scheduler",
+        (
+            "--kubeconfig=scheduler.kubeconfig",
+            "--leader-elect=false",
+            "--secure-port=0",
+            "--kube-api-qps=500",
+            "--kube-api-burst=1000",
+            "--profiling=false",
+        ),
+        {"GOGC": "30"},
+    )
+
+
+def kwok() -> ComponentCommand:
+    """Return how kwok is started: with stages from a file, no API of its own and no server."""
+    return ComponentCommand(
+        "kwok",
+        (
+            "--kubeconfig=kwok.kubeconfig",
+            f"--config={MANIFESTS / 'stages.yaml'}",
+            "--manage-all-nodes",
+            "--node-lease-duration-seconds=40",
+            f"--cidr={POD_RANGE}",
+            "--node-port=0",
+            "--server-address=",
+        ),
+        {"GOGC": "30"},
+    )
+
+
+def every_component(port: int) -> list[ComponentCommand]:
+    """Return the components in the order in which they can start."""
+    return [etcd(), api_server(port), controller_manager(), scheduler(), kwok()]

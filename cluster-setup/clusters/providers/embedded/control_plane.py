@@ -1,0 +1,140 @@
+"""The control plane of one cluster: started in order and watched until it answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+
+from clusters.accelerators import device_class, node_objects, resource_slices
+from clusters.errors import NotReadyError
+from clusters.providers.embedded import components, processes
+from clusters.providers.embedded.api import ApiServer
+from clusters.providers.embedded.components import ComponentCommand
+from clusters.providers.embedded.folder import ClusterFolder, Record
+from clusters.providers.embedded.logs import last_words
+
+START_SECONDS = 90.0
+"""How long a component may take until it answers; a loaded laptop takes about ten."""
+_POLL_SECONDS = 0.02
+_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "probe"},
+    "spec": {"containers": [{"name": "probe", "image": "probe"}]},
+}
+_DEFAULT_ACCOUNT = {
+    "apiVersion": "v1",
+    "kind": "ServiceAccount",
+    "metadata": {"name": "default", "namespace": "default"},
+}
+
+
+class ControlPlane:
+    """Starts what does not run yet of one cluster."""
+
+    def __init__(self, folder: ClusterFolder, record: Record, binaries: Mapping[str, Path]) -> None:
+        self._folder = folder
+        self._record = record
+        self._binaries = binaries
+        self._running = processes.find_cluster(folder.path)
+        self._started: dict[str, psutil.Process] = {}
+
+    def start_store(self) -> None:
+        """Start etcd and wait for its socket."""
+        socket = self._folder.path / "etcd.sock"
+        if "etcd" not in self._running:
+            socket.unlink(missing_ok=True)
+        self._start(components.etcd())
+        self._wait("etcd", socket.exists)
+
+    def start_api_server(self) -> None:
+        """Start the API server."""
+        self._start(components.api_server(self._record.port))
+
+    def connect(self) -> ApiServer:
+        """Return a connection as the platform's own user; nothing is sent yet."""
+        pki = self._folder.path / "pki"
+        return ApiServer(self._record.port, pki / "ca.crt", pki / "platform.pem")
+
+    def wait_for_pods(self, api: ApiServer) -> None:
+        """Wait until the API server takes a Pod in the namespace `default`.
+
+        The ServiceAccount that Pods need is made here: the controller-manager would make the
+        same one, a second or two later.
+        """
+        accounts = "/api/v1/namespaces/default/serviceaccounts"
+        pods = "/api/v1/namespaces/default/pods"
+
+        def taken() -> bool:
+            api.offer(accounts, _DEFAULT_ACCOUNT)
+            return api.accepts(pods, _POD)
+
+        self._wait("kube-apiserver", taken)
+
+    def start_controllers(self) -> None:
+        """Start the controller-manager, the scheduler and the simulation of nodes."""
+        for command in (components.controller_manager(), components.scheduler(), components.kwok()):
+            self._start(command)
+
+    def add_accelerators(self, api: ApiServer) -> None:
+        """Create the nodes, their devices and the class of the devices."""
+        inventory = self._record.inventory
+        resources = "/apis/resource.k8s.io/v1"
+        for node in node_objects(inventory, self._record.kubernetes):
+            api.ensure("/api/v1/nodes", node)
+        for devices in resource_slices(inventory, self._record.name):
+            api.ensure(f"{resources}/resourceslices", devices)
+        api.ensure(f"{resources}/deviceclasses", device_class(inventory))
+
+    def wait_for_nodes(self, api: ApiServer) -> None:
+        """Wait until every node can be given Pods: controllers and simulation work."""
+        self._wait("kube-controller-manager", lambda: _nodes_usable(api))
+
+    def _start(self, command: ComponentCommand) -> None:
+        if command.name in self._running:
+            self._started[command.name] = self._running[command.name][0]
+            return
+        try:
+            self._started[command.name] = processes.start_detached(
+                command.name,
+                [str(self._binaries[command.name]), *command.arguments],
+                self._folder.path,
+                self._folder.log(command.name),
+                command.environment,
+            )
+        except psutil.NoSuchProcess:
+            raise self._death(command.name) from None
+
+    def _wait(self, slow: str, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not done():
+            for name, process in self._started.items():
+                if not processes.alive(process):
+                    raise self._death(name)
+            if time.monotonic() > deadline:
+                words = last_words(self._folder.log(slow))
+                raise NotReadyError(
+                    f"{slow} of cluster {self._folder.name} was not ready after "
+                    f"{START_SECONDS:.0f} s; its log ends with: {words}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _death(self, name: str) -> NotReadyError:
+        words = last_words(self._folder.log(name)) or "nothing"
+        return NotReadyError(
+            f"{name} of cluster {self._folder.name} ended at once; its log ends with: {words}"
+        )
+
+
+def _nodes_usable(api: ApiServer) -> bool:
+    nodes = api.get("/api/v1/nodes")["items"]
+    return all(_ready(node) and not node["spec"].get("taints") for node in nodes)
+
+
+def _ready(node: dict[str, object]) -> bool:
+    status = node["status"]
+    conditions = status.get("conditions", []) if isinstance(status, dict) else []
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

@@ -1,0 +1,193 @@
+"""ClusterFolder: the files of one cluster, and the lock of who changes it.
+
+clusters/<name>/                 0700; its lock is the folder itself, so the lock goes with it
+  cluster.json                   what it is to be, written before anything starts
+  ready.json                     what it became; missing while incomplete
+  pki/                           certificates and keys
+  learner.kubeconfig             ... and one for each other identity
+  logs/<component>.log
+  audit/audit.log
+  etcd/, etcd.sock               data and socket
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clusters.errors import ClusterError
+from clusters.inventory import Inventory
+
+LOCK_SECONDS = 300.0
+"""How long to wait for another command on the same cluster; longer than any of them takes."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a cluster is to be, as written when its creation began."""
+
+    name: str
+    owner: str
+    kubernetes: str
+    port: int
+    created_at: str
+    inventory: Inventory
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `cluster.json`."""
+        return {
+            "name": self.name,
+            "owner": self.owner,
+            "kubernetes": self.kubernetes,
+            "port": self.port,
+            "created_at": self.created_at,
+            "inventory": self.inventory.model_dump(mode="json", by_alias=True),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Record:
+        """Read the content of `cluster.json`."""
+        return cls(**{**document, "inventory": Inventory.model_validate(document["inventory"])})
+
+
+@dataclass(frozen=True)
+class ClusterFolder:
+    """The folder of one cluster."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Name of the cluster."""
+        return self.path.name
+
+    @property
+    def audit_log(self) -> Path:
+        """The API server's audit log; rotated parts lie beside it."""
+        return self.path / "audit" / "audit.log"
+
+    def kubeconfig(self, identity: str) -> Path:
+        """Return the kubeconfig of one identity."""
+        return self.path / f"{identity}.kubeconfig"
+
+    def log(self, component: str) -> Path:
+        """Return the log of one component."""
+        return self.path / "logs" / f"{component}.log"
+
+    def record(self) -> Record | None:
+        """Read what the cluster is to be; None when creation ended before it was written."""
+        document = _read_json(self.path / "cluster.json")
+        return None if document is None else Record.from_json(document)
+
+    def write_record(self, record: Record) -> None:
+        """Write what the cluster is to be."""
+        _write_json(self.path / "cluster.json", record.to_json())
+
+    def uid(self) -> str:
+        """Return the identity of the finished cluster; empty while it is incomplete."""
+        document = _read_json(self.path / "ready.json")
+        return "" if document is None else str(document["uid"])
+
+    def mark_ready(self, uid: str) -> None:
+        """Write that creation has finished."""
+        _write_json(self.path / "ready.json", {"uid": uid})
+
+    def mark_incomplete(self) -> None:
+        """Take the mark back; unlike a write this works on a full disk too."""
+        (self.path / "ready.json").unlink(missing_ok=True)
+
+    def write_files(self, files: dict[str, bytes]) -> None:
+        """Write files that nobody else may read."""
+        for name, content in files.items():
+            path = self.path / name
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            with open(path, "wb", opener=_open_private) as file:
+                file.write(content)
+
+    def empty(self) -> None:
+        """Remove everything inside."""
+        for child in self.path.iterdir():
+            if child.is_dir() and not child.is_symlink():
+                shutil.rmtree(child)
+            else:
+                child.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self, *, make: bool) -> Iterator[bool]:
+        """Let one command at a time change the cluster; a killed command holds no lock.
+
+        Args:
+            make: create the folder when it is missing.
+
+        Yields:
+            Whether the folder is there.
+
+        Raises:
+            ClusterError: another command held the lock for too long.
+        """
+        descriptor = self._lock(make)
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _lock(self, make: bool) -> int | None:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while time.monotonic() < deadline:
+            if make:
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+            except FileNotFoundError:
+                if make:
+                    continue
+                return None
+            if _take(descriptor) and self._is(descriptor):
+                return descriptor
+            os.close(descriptor)
+            time.sleep(0.05)
+        raise ClusterError(f"another command is still working on cluster {self.name}; try later")
+
+    def _is(self, descriptor: int) -> bool:
+        """Say whether the path still is the folder that was opened: its holder may remove it."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
+        except FileNotFoundError:
+            return False
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return document
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a file whole or not at all, whatever is killed meanwhile."""
+    unfinished = path.with_suffix(".unfinished")
+    with open(unfinished, "w", encoding="utf-8", opener=_open_private) as file:
+        json.dump(document, file)
+    unfinished.replace(path)

@@ -1,0 +1,254 @@
+"""EmbeddedProvider: clusters as processes of this host, without a container or root."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clusters.binaries import binaries_present, ensure_binaries
+from clusters.binaries.lock import installed_lock
+from clusters.capability import Capability
+from clusters.errors import ClusterError, InputInvalid, NotFound
+from clusters.home import home
+from clusters.phases import OnPhase, ignore, timed
+from clusters.provider import Cluster, ClusterProvider, ClusterState, Component
+from clusters.providers.embedded import processes
+from clusters.providers.embedded.control_plane import ControlPlane
+from clusters.providers.embedded.credentials import make_credentials
+from clusters.providers.embedded.folder import ClusterFolder, Record
+from clusters.providers.embedded.logs import last_words
+from clusters.providers.embedded.ports import held_port
+from clusters.providers.embedded.processes import Running
+from clusters.spec import ClusterSpec
+
+COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+DISK_NEEDED = 150 * 2**20
+"""Bytes that a new cluster needs: etcd sets aside 64 MiB at a time for its write-ahead log."""
+
+
+class EmbeddedProvider(ClusterProvider):
+    """Makes clusters of etcd, the Kubernetes control plane and kwok.
+
+    What runs is found in the process table by a mark in the environment of each process, so it is
+    right after any crash; files say only what a cluster is to be.
+    """
+
+    name = "embedded"
+    capabilities = frozenset({Capability.SCHEDULING})
+
+    def __init__(self, root: Path | None = None) -> None:
+        """Use the clusters below a folder.
+
+        Args:
+            root: the folder; None takes `clusters` in the installation's home.
+        """
+        self._given_root = root
+
+    @property
+    def _root(self) -> Path:
+        return (self._given_root or home() / "clusters").resolve()
+
+    def preflight(self) -> Sequence[str]:
+        """Return what this host lacks."""
+        missing = binaries_present(COMPONENTS)
+        problems = [f"{', '.join(missing)} must be fetched first: `assay binaries ensure`"]
+        return problems if missing else []
+
+    def create(self, spec: ClusterSpec, on_phase: OnPhase = ignore) -> Cluster:
+        """Make the cluster, or finish or repair one of this name; leave nothing on failure."""
+        binaries = ensure_binaries(COMPONENTS, on_phase)
+        folder = ClusterFolder(self._root / spec.name)
+        with self._explained(), folder.locked(make=True):
+            record = folder.record()
+            if record is not None and folder.uid():
+                _require_same(spec, record)
+                self._repair(folder, record, binaries, on_phase)
+            else:
+                self._make(folder, spec, binaries, on_phase)
+        return self.status(spec.name)
+
+    def delete(self, name: str) -> None:
+        """Remove the cluster with its processes, ports and files; a missing one is no error."""
+        folder = ClusterFolder(self._root / ClusterSpec(name).name)
+        with self._explained(), folder.locked(make=False) as there:
+            if there:
+                folder.mark_incomplete()
+            self._remove(folder)
+
+    def list(self) -> Sequence[Cluster]:
+        """Discover the clusters from the running system, also those half made or half deleted."""
+        running = processes.find_clusters(self._root)
+        folders = {path.name for path in self._root.glob("*") if path.is_dir()}
+        return [
+            self._describe(ClusterFolder(self._root / name), running.get(name, {}))
+            for name in sorted(folders | set(running))
+        ]
+
+    def status(self, name: str) -> Cluster:
+        """Look at one cluster."""
+        folder = ClusterFolder(self._root / name)
+        running = processes.find_cluster(folder.path)
+        if not running and not folder.path.is_dir():
+            raise NotFound(f"there is no cluster {name!r}; `assay cluster list` shows all")
+        return self._describe(folder, running)
+
+    def collect_logs(self, name: str, to: Path) -> Sequence[Path]:
+        """Copy the logs of every component into the folder `to` and return the files."""
+        self.status(name)
+        folder = ClusterFolder(self._root / name)
+        to.mkdir(parents=True, exist_ok=True)
+        logs = sorted(folder.path.glob("logs/*.log"))
+        return [Path(shutil.copy(log, to / log.name)) for log in logs]
+
+    def _make(
+        self,
+        folder: ClusterFolder,
+        spec: ClusterSpec,
+        binaries: dict[str, Path],
+        on_phase: OnPhase,
+    ) -> None:
+        self._clear(folder)
+        _require_space(folder.path)
+        try:
+            with held_port() as port:
+                record = _new_record(spec, port)
+                folder.write_record(record)
+                with timed(on_phase, "credentials", "Making credentials", 5):
+                    folder.write_files(make_credentials(record.name, port))
+                self._start(folder, record, binaries, on_phase)
+        except BaseException:
+            self._remove(folder)
+            raise
+
+    def _repair(
+        self,
+        folder: ClusterFolder,
+        record: Record,
+        binaries: dict[str, Path],
+        on_phase: OnPhase,
+    ) -> None:
+        running = processes.find_cluster(folder.path)
+        if all(name in running for name in COMPONENTS):
+            return
+        if "kube-apiserver" in running:
+            self._start(folder, record, binaries, on_phase)
+            return
+        with held_port(record.port):
+            self._start(folder, record, binaries, on_phase)
+
+    def _start(
+        self,
+        folder: ClusterFolder,
+        record: Record,
+        binaries: dict[str, Path],
+        on_phase: OnPhase,
+    ) -> None:
+        plane = ControlPlane(folder, record, binaries)
+        with timed(on_phase, "etcd", "Starting etcd", 10):
+            plane.start_store()
+        with closing(plane.connect()) as api:
+            with timed(on_phase, "api-server", "Starting the API server", 70):
+                plane.start_api_server()
+                plane.wait_for_pods(api)
+            with timed(on_phase, "accelerators", "Adding nodes and accelerators", 75):
+                plane.start_controllers()
+                plane.add_accelerators(api)
+            with timed(on_phase, "nodes", "Waiting for the nodes", 100):
+                plane.wait_for_nodes(api)
+            namespace = api.get("/api/v1/namespaces/kube-system")
+        folder.mark_ready(namespace["metadata"]["uid"])
+
+    def _clear(self, folder: ClusterFolder) -> None:
+        """Take away what an interrupted creation or deletion left."""
+        while running := processes.find_cluster(folder.path):
+            processes.stop(process for group in running.values() for process in group)
+        folder.empty()
+
+    def _remove(self, folder: ClusterFolder) -> None:
+        while running := processes.find_cluster(folder.path):
+            processes.stop(process for group in running.values() for process in group)
+        if folder.path.is_dir():
+            folder.empty()
+            folder.path.rmdir()
+
+    def _describe(self, folder: ClusterFolder, running: Running) -> Cluster:
+        record, uid = folder.record(), folder.uid()
+        found = tuple(_component(folder, name, running) for name in COMPONENTS)
+        return Cluster(
+            name=folder.name,
+            provider=self.name,
+            state=_state(uid, found),
+            kubernetes=record.kubernetes if record else "",
+            capabilities=self.capabilities,
+            kubeconfig=folder.kubeconfig("learner"),
+            grader_kubeconfig=folder.kubeconfig("grader"),
+            platform_kubeconfig=folder.kubeconfig("platform"),
+            audit_log=folder.audit_log,
+            owner=record.owner if record else "",
+            uid=uid,
+            created_at=record.created_at if record else "",
+            components=found,
+        )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn a full disk into a sentence."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise ClusterError(_disk_full(self._root)) from error
+
+
+def _new_record(spec: ClusterSpec, port: int) -> Record:
+    return Record(
+        name=spec.name,
+        owner=spec.owner,
+        kubernetes=installed_lock().binaries["kube-apiserver"].version,
+        port=port,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        inventory=spec.inventory,
+    )
+
+
+def _require_same(spec: ClusterSpec, record: Record) -> None:
+    for what, asked, found in (
+        ("inventory", spec.inventory, record.inventory),
+        ("owner", spec.owner, record.owner),
+    ):
+        if asked != found:
+            raise InputInvalid(
+                [f"cluster {spec.name} exists with another {what}: delete it, or use another name"]
+            )
+
+
+def _require_space(path: Path) -> None:
+    if shutil.disk_usage(path).free < DISK_NEEDED:
+        raise ClusterError(_disk_full(path))
+
+
+def _disk_full(path: Path) -> str:
+    return (
+        f"the disk of {path} is full: a cluster needs {DISK_NEEDED >> 20} MiB there; free some "
+        "space, or set ASSAY_HOME to a folder on another disk"
+    )
+
+
+def _component(folder: ClusterFolder, name: str, running: Running) -> Component:
+    if name not in running:
+        return Component(name, None, detail=last_words(folder.log(name)))
+    process = running[name][0]
+    return Component(name, process.pid, processes.resident_memory(process))
+
+
+def _state(uid: str, components: Sequence[Component]) -> ClusterState:
+    if not uid:
+        return ClusterState.INCOMPLETE
+    if all(component.pid for component in components):
+        return ClusterState.READY
+    return ClusterState.DEGRADED

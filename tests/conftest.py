@@ -1,0 +1,52 @@
+"""Fixtures of every package: an installation of its own, and real clusters in it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clusters.provider import Cluster, ClusterProvider
+from clusters.providers.embedded import EmbeddedProvider
+from clusters.spec import ClusterSpec
+
+
+@pytest.fixture(scope="session", autouse=True)
+def assay_home() -> Iterator[Path]:
+    """An installation for this run: no test touches the one of the person who runs it."""
+    # A short path, since some tests put unix sockets below it (108 bytes at most).
+    home = Path(tempfile.mkdtemp(prefix="assay-", dir="/tmp"))
+    before = os.environ.get("ASSAY_HOME")
+    os.environ["ASSAY_HOME"] = str(home)
+    yield home
+    if before is None:
+        del os.environ["ASSAY_HOME"]
+    else:
+        os.environ["ASSAY_HOME"] = before
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def provider(assay_home: Path) -> Iterator[EmbeddedProvider]:
+    """The embedded provider of this run; whatever a test leaves running in it is deleted."""
+    provider = EmbeddedProvider(assay_home / "clusters")
+    yield provider
+    delete_clusters(provider)
+
+
+@pytest.fixture(scope="module")
+def cluster(provider: EmbeddedProvider) -> Iterator[Cluster]:
+    """A running cluster with the default inventory, shared by the tests of one module."""
+    name = f"test-{secrets.token_hex(3)}"
+    yield provider.create(ClusterSpec(name))
+    provider.delete(name)
+
+
+def delete_clusters(provider: ClusterProvider) -> None:
+    for cluster in provider.list():
+        provider.delete(cluster.name)
