@@ -9,9 +9,11 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from clusters.binaries.lock import Build
 from clusters.errors import CommandError, PreflightError
@@ -77,7 +79,7 @@ def build_binary(build: Build, sources: Path, to: Path, on_progress: OnProgress)
     on_progress("reading the Go modules", 0.0)
     packages = _count_packages(go, module, build, on_progress)
     command = [go, "build", "-v", "-trimpath", "-ldflags", " ".join(build.ldflags)]
-    done = 0
+    on_progress("compiling and linking", done := 0)
     for line in _run([*command, "-o", str(to), build.package], module):
         if not line.startswith("go: "):
             done = min(done + 1, packages)
@@ -103,31 +105,30 @@ def _usable_go(module: Path) -> str:
 
 
 def _count_packages(go: str, module: Path, build: Build, on_progress: OnProgress) -> int:
-    count = 0
-    for line in _run([go, "list", "-deps", build.package], module):
-        if line.startswith("go: downloading "):
-            on_progress(f"fetching {line.removeprefix('go: downloading ')}", 0.0)
-        else:
-            count += 1
-    return max(count, 1)
+    with tempfile.TemporaryFile() as listed:
+        for line in _run([go, "list", "-deps", build.package], module, stdout=listed):
+            if line.startswith("go: downloading "):
+                on_progress(f"fetching {line.removeprefix('go: downloading ')}", 0.0)
+        listed.seek(0)
+        return max(sum(1 for _ in listed), 1)
 
 
-def _run(command: list[str], module: Path) -> Iterator[str]:
-    """Yield the lines a command prints; both streams, since Go reports progress on stderr."""
+def _run(command: list[str], module: Path, stdout: IO[bytes] | None = None) -> Iterator[str]:
+    """Yield what a Go command says on standard error, where it reports progress and problems."""
     tail: deque[str] = deque(maxlen=_OUTPUT_KEPT)
     with subprocess.Popen(
         command,
         cwd=module,
         env=_environment(),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=stdout or subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
     ) as process:
-        assert process.stdout is not None
+        assert process.stderr is not None
         try:
-            for line in process.stdout:
+            for line in process.stderr:
                 tail.append(line.rstrip())
                 yield tail[-1]
         except BaseException:
@@ -143,4 +144,5 @@ def _environment() -> Mapping[str, str]:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", text.split("-")[0])[:3])
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return tuple(int(part) for part in found.groups() if part) if found else ()

@@ -93,7 +93,7 @@ class Publisher:
                 f"{release.url} has the wrong checksum and was thrown away "
                 f"(expected sha256 {expected[:12]}..., found {found[:12]}...)"
             )
-        return _unpack(part, release.member, scratch)
+        return _unpack(part, release, scratch)
 
     def _published_sha256(self, release: Release) -> str:
         assert release.checksums is not None, "the lock refuses a release without a checksum"
@@ -138,7 +138,7 @@ class Publisher:
                 have = 0
             length = response.headers.get("Content-Length", "")
             total = have + int(length) if length.isdigit() else None
-            with part.open("ab" if have else "wb") as file:
+            with part.open("ab" if have else "wb", buffering=0) as file:
                 for chunk in response.iter_raw():
                     file.write(chunk)
                     have += len(chunk)
@@ -188,19 +188,18 @@ def _asset_digest(text: str, name: str) -> str | None:
     return next((digest for digest in found if _HASH.match(digest)), None)
 
 
-def _unpack(part: Path, member: str | None, scratch: Path) -> Path:
+def _unpack(part: Path, release: Release, scratch: Path) -> Path:
     binary = scratch / "binary"
-    if member is None:
+    if release.member is None:
         return part.rename(binary)
     try:
-        with tarfile.open(part) as archive:
-            packed = archive.extractfile(member)
+        with tarfile.open(part) as archive, binary.open("wb") as file:
+            packed = archive.extractfile(release.member)
             if packed is None:
-                raise KeyError(member)
-            with packed, binary.open("wb") as file:
-                shutil.copyfileobj(packed, file)
+                raise KeyError(release.member)
+            shutil.copyfileobj(packed, file)
     except (tarfile.TarError, KeyError, EOFError) as error:
-        raise ReleaseUnusable(f"the archive {part.name} does not hold {member}") from error
+        raise ReleaseUnusable(f"{release.url} does not hold {release.member}") from error
     finally:
         part.unlink()
     return binary

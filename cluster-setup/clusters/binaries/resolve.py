@@ -20,7 +20,7 @@ from clusters.binaries.download import Publisher, ReleaseUnusable
 from clusters.binaries.lock import SOURCES, Binary, BinaryLock, host_platform, installed_lock
 from clusters.binaries.progress import Progress
 from clusters.binaries.store import Origin, Slot, sha256
-from clusters.errors import ClusterError, InputInvalid, PreflightError
+from clusters.errors import ClusterError, CommandError, InputInvalid, PreflightError
 from clusters.phases import OnPhase, ignore
 
 
@@ -124,9 +124,9 @@ class Resolver:
         built = scratch / "built"
         try:
             build_binary(binary.build, self.sources, built, progress.tell_build)
-        except PreflightError as error:
+        except (PreflightError, CommandError) as error:
             because = f"{instead_of}, and " if instead_of else ""
-            raise PreflightError(f"{slot.title}: {because}{error}") from error
+            raise type(error)(f"{slot.title}: {because}{error}") from error
         slot.fill(built, _origin("build", binary.build.package, built))
         return "build"
 

@@ -75,7 +75,7 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
 def _progress(as_json: bool) -> Iterator[OnPhase]:
     """Show a bar to a person at a terminal, and lines to anything else."""
     if not err.is_terminal:
-        yield phase_printer(as_json)
+        yield phase_printer(as_json=True) if as_json else _line_printer()
         return
     message = TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=1))
     bar = Progress(
@@ -89,6 +89,20 @@ def _progress(as_json: bool) -> Iterator[OnPhase]:
             bar.update(task, description=phase.message, completed=phase.percent)
 
         yield show
+
+
+def _line_printer() -> OnPhase:
+    """Print when a step begins and when it ends, and nothing in between."""
+    begun: set[str] = set()
+
+    def show(phase: Phase) -> None:
+        print_phase(phase)
+        step = phase.message.partition(":")[0]
+        if phase.seconds is None and step not in begun:
+            begun.add(step)
+            err.print(f"  [dim]…[/] {phase.message}")
+
+    return show
 
 
 def _fetched(binary: Resolved) -> dict[str, Any]:
@@ -117,7 +131,8 @@ def _describe(chosen: Resolver, name: str) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("", "binary", "version", "source", "from", box=None, header_style="dim")
+    origin = Column("from", overflow="fold")
+    table = Table("", "binary", "version", "source", origin, box=None, header_style="dim")
     for row in rows:
         mark = "[green]✓[/]" if row["present"] else "[yellow]-[/]"
         source = row["source"] or "not in the cache"
