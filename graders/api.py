@@ -1,0 +1,181 @@
+"""ApiServer: requests to one Kubernetes API server, and what its refusals mean.
+
+Every failure to look becomes a GradingError; a refusal that can be an answer (403 of an admission
+rule, 404, 409, 422) is `Refusal`, and its caller decides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.client.exceptions import ApiException
+
+from graders.errors import ClusterUnreachable, CredentialRefused, RequestInvalid
+from graders.kubeconfig import Kubeconfig, load_kubeconfig
+
+USER_AGENT = "assay-grader"
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 10.0
+_WRITE_SECONDS = 35.0
+"""A learner's webhook may take 30 s (the API's limit) before the server answers."""
+_PAGE = 500
+_STALE_LIST = 410
+"""The page token is too old: the list must be read again from the start."""
+
+
+class Refusal(Exception):
+    """The API server understood a request and said no.
+
+    Attributes:
+        code: HTTP status.
+        message: the server's own words.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ApiServer:
+    """One API server, as one user. Close it, or use it as a context manager."""
+
+    def __init__(self, kubeconfig: Kubeconfig) -> None:
+        configuration = Configuration(host=kubeconfig.server)
+        self.server = kubeconfig.server
+        self._client = ApiClient(configuration)
+        self._client.rest_client.pool_manager = urllib3.PoolManager(
+            ssl_context=kubeconfig.tls, retries=False, maxsize=2
+        )
+        self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+        if kubeconfig.token:
+            self._headers["Authorization"] = f"Bearer {kubeconfig.token}"
+
+    @classmethod
+    def from_file(cls, path: Path) -> ApiServer:
+        """Use the current context of a kubeconfig file.
+
+        Raises:
+            CredentialRefused: the file cannot be used.
+        """
+        return cls(load_kubeconfig(path))
+
+    def __enter__(self) -> ApiServer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def get(
+        self, path: str, query: Mapping[str, str] | None = None, accept: str = ""
+    ) -> dict[str, Any]:
+        """Read a path.
+
+        Raises:
+            Refusal: 4xx that can be an answer.
+            GradingError: the server could not be asked.
+        """
+        return self._request("GET", path, query, accept=accept)
+
+    def post(
+        self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Create an object, or ask a review; raises like `get`."""
+        return self._request("POST", path, query, body=body)
+
+    def delete(self, path: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Delete an object with DeleteOptions; raises like `get`."""
+        return self._request("DELETE", path, body=options)
+
+    def pages(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """Read a list page by page; raises like `get`."""
+        token = ""
+        while True:
+            page_query = {**(query or {}), "limit": str(_PAGE)}
+            page = self.get(path, {**page_query, "continue": token} if token else page_query)
+            yield page
+            token = page.get("metadata", {}).get("continue", "")
+            if not token:
+                return
+
+    def items(
+        self, path: str, query: Mapping[str, str] | None = None
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Return every item of a list and the list's resourceVersion; raises like `get`."""
+        try:
+            pages = list(self.pages(path, query))
+        except Refusal as refusal:
+            if refusal.code != _STALE_LIST:
+                raise
+            pages = list(self.pages(path, query))
+        items = [item for page in pages for item in page.get("items") or ()]
+        return items, pages[0].get("metadata", {}).get("resourceVersion", "")
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        accept: str = "",
+    ) -> dict[str, Any]:
+        url = self.server + path + (f"?{urlencode(query)}" if query else "")
+        headers = {**self._headers, **({"Accept": accept} if accept else {})}
+        seconds = _READ_SECONDS if method == "GET" else _WRITE_SECONDS
+        try:
+            response = self._client.call_api(
+                method,
+                url,
+                header_params=headers,
+                body=None if body is None else dict(body),
+                _request_timeout=(_CONNECT_SECONDS, seconds),
+            )
+            content = response.read()
+        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            reason = _say_why(error, seconds)
+            raise ClusterUnreachable(f"The API server does not answer: {reason}") from error
+        return _answer(response.status, content)
+
+
+def _answer(status: int, content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
+    except ValueError:
+        document = {"message": content[:200].decode(errors="replace").strip()}
+    if status < 300 and isinstance(document, dict):
+        return document
+    message = str(document.get("message", "")) if isinstance(document, dict) else ""
+    if status == 401:
+        raise CredentialRefused("The API server does not accept the grader's credential (401)")
+    if status in (400, 405, 406, 413, 415):
+        raise RequestInvalid(f"The API server cannot use this request ({status}): {message}")
+    if 400 <= status < 500 and status != 429:
+        raise Refusal(status, message)
+    if "failed calling webhook" in message:
+        raise Refusal(status, message)
+    raise ClusterUnreachable(f"The API server answered {status}: {message or 'nothing more'}")
+
+
+def _say_why(error: Exception, seconds: float) -> str:
+    match error:
+        case urllib3.exceptions.ConnectTimeoutError():
+            return f"no connection within {_CONNECT_SECONDS:.0f} s"
+        case urllib3.exceptions.NewConnectionError():
+            return "connection refused"
+        case urllib3.exceptions.TimeoutError():
+            return f"no answer within {seconds:.0f} s"
+        case ApiException() | urllib3.exceptions.SSLError():
+            return "it does not prove to be this cluster's (TLS), or refuses the grader's"
+        case _:
+            return "the connection was cut"

@@ -1,0 +1,246 @@
+"""The API server's audit log: who did what, written where a learner cannot reach.
+
+An AuditEvent is one finished request (stage ResponseComplete). `actor` is who held the credential,
+also when that person impersonated somebody else, which a cluster-admin may always do.
+Format: audit.k8s.io/v1 Event, a JSON document a line; rotated files stand beside the current one
+as `<stem>-<time><suffix>`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from graders.errors import AuditIncomplete
+
+_STAGE = "ResponseComplete"
+_EVENT_START = b'{"kind":"Event","apiVersion":"audit.k8s.io/'
+_LINE = 64 << 20
+"""Far above any event: the API server takes requests up to 3 MiB."""
+_PLAIN_WORD = re.compile(r"[\w.:/@-]+", re.ASCII)
+"""Words that Go and Python write the same way in JSON."""
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """One finished request to the API server."""
+
+    id: str
+    time: str
+    """When the request arrived; RFC 3339 with microseconds, UTC."""
+    actor: str
+    """The user who held the credential."""
+    impersonates: str
+    """The user whom the actor pretended to be; empty for an ordinary request."""
+    verb: str
+    """`create`, `update`, `patch`, `delete`, ..."""
+    group: str
+    """API group; empty for the core group."""
+    resource: str
+    """Plural, for example `resourceclaims`."""
+    subresource: str
+    """For example `status` or `binding`; empty for the object itself."""
+    namespace: str
+    name: str
+    uid: str
+    """uid of the object, as far as the request or its answer names it."""
+    code: int
+    """HTTP status of the answer."""
+    request: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Body of the request, where the audit policy keeps it."""
+    response: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Body of the answer, where the audit policy keeps it."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the API server did what was asked."""
+        return 200 <= self.code < 300
+
+    @property
+    def impersonated(self) -> bool:
+        """Whether the actor pretended to be somebody else."""
+        return bool(self.impersonates)
+
+    def to_evidence(self) -> dict[str, Any]:
+        """Return what the evidence keeps: who and what, no bodies."""
+        return {
+            "id": self.id,
+            "time": self.time,
+            "actor": self.actor,
+            "impersonates": self.impersonates,
+            "verb": self.verb,
+            "resource": "/".join(part for part in (self.resource, self.subresource) if part),
+            "namespace": self.namespace,
+            "name": self.name,
+            "uid": self.uid,
+            "code": self.code,
+        }
+
+
+@dataclass(frozen=True)
+class AuditQuery:
+    """Which events are wanted; None means any."""
+
+    verb: str | Collection[str] | None = None
+    resource: str | None = None
+    subresource: str | None = None
+    """The empty string means the object itself."""
+    namespace: str | None = None
+    name: str | None = None
+    uid: str | None = None
+    actor: str | None = None
+    succeeded: bool | None = True
+
+    def accepts(self, event: AuditEvent) -> bool:
+        """Whether the event is wanted."""
+        verbs = (self.verb,) if isinstance(self.verb, str) else self.verb
+        return (
+            (verbs is None or event.verb in verbs)
+            and self.resource in (None, event.resource)
+            and self.subresource in (None, event.subresource)
+            and self.namespace in (None, event.namespace)
+            and self.name in (None, event.name)
+            and self.uid in (None, event.uid)
+            and self.actor in (None, event.actor)
+            and self.succeeded in (None, event.succeeded)
+        )
+
+    def may_accept(self, line: bytes) -> bool:
+        """Whether the line may hold a wanted event; spares parsing nearly all of a log."""
+        return all(word in line for word in self._words)
+
+    @cached_property
+    def _words(self) -> tuple[bytes, ...]:
+        wanted = (
+            self.resource,
+            self.subresource,
+            self.namespace,
+            self.name,
+            self.uid,
+            self.actor,
+        )
+        return tuple(f'"{w}"'.encode() for w in wanted if w and _PLAIN_WORD.fullmatch(w))
+
+
+class AuditLog:
+    """The audit log of one cluster; read anew each time, as a stream."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def events(self, query: AuditQuery) -> Iterator[AuditEvent]:
+        """Yield the wanted events in the order of the log.
+
+        Raises:
+            AuditIncomplete: there is no log, or it cannot be read.
+        """
+        for line in self._lines():
+            if not query.may_accept(line):
+                continue
+            event = parse_event(line)
+            if event is not None and query.accepts(event):
+                yield event
+
+    def _lines(self) -> Iterator[bytes]:
+        try:
+            with ExitStack() as opened:
+                for log in self._open_all(opened):
+                    yield from _complete_lines(log)
+        except OSError as error:
+            raise AuditIncomplete(
+                f"The audit log of this cluster cannot be read: {error.strerror}"
+            ) from error
+
+    def _open_all(self, opened: ExitStack) -> list[BinaryIO]:
+        """Open the rotated files and the current one, in their order.
+
+        The current one comes first, so that a rotation in between does not hide it.
+        """
+        current = opened.enter_context(self._path.open("rb"))
+        pattern = f"{self._path.stem}-*{self._path.suffix}"
+        rotated = [
+            opened.enter_context(path.open("rb"))
+            for path in sorted(self._path.parent.glob(pattern))
+        ]
+        return [*(log for log in rotated if not _same_file(log, current)), current]
+
+
+def _same_file(one: BinaryIO, other: BinaryIO) -> bool:
+    return os.path.sameopenfile(one.fileno(), other.fileno())
+
+
+def _complete_lines(log: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file that grows; one without an end is still being written."""
+    while line := log.readline(_LINE):
+        if line.endswith(b"\n"):
+            yield line
+        elif len(line) == _LINE:
+            raise AuditIncomplete("The audit log of this cluster holds a line that has no end")
+        else:
+            return
+
+
+def parse_event(line: bytes) -> AuditEvent | None:
+    """Return the finished request that a line holds, or None.
+
+    A line may begin with a torn event: the API server was killed while it wrote, and the next one
+    went on in the same line. The torn one is lost, the other is not.
+    """
+    start = 0
+    while start >= 0:
+        try:
+            document = json.loads(line[start:])
+            return _event(document) if document.get("stage") == _STAGE else None
+        except (ValueError, AttributeError, TypeError):
+            start = line.find(_EVENT_START, start + 1)
+    return None
+
+
+def _event(document: Mapping[str, Any]) -> AuditEvent:
+    reference = document.get("objectRef") or {}
+    request = document.get("requestObject") or {}
+    response = document.get("responseObject") or {}
+    return AuditEvent(
+        id=document.get("auditID", ""),
+        time=document.get("requestReceivedTimestamp", ""),
+        actor=(document.get("user") or {}).get("username", ""),
+        impersonates=(document.get("impersonatedUser") or {}).get("username", ""),
+        verb=document.get("verb", ""),
+        group=reference.get("apiGroup", ""),
+        resource=reference.get("resource", ""),
+        subresource=reference.get("subresource", ""),
+        namespace=reference.get("namespace", ""),
+        name=reference.get("name", "") or _metadata(response).get("name", ""),
+        uid=_uid(reference, request, response),
+        code=(document.get("responseStatus") or {}).get("code", 0),
+        request=request,
+        response=response,
+    )
+
+
+def _uid(
+    reference: Mapping[str, Any], request: Mapping[str, Any], response: Mapping[str, Any]
+) -> str:
+    """Return the uid that the server answered, else the one that was asked for.
+
+    A Status carries the uid of what it is about in its details.
+    """
+    details = response.get("details") or {}
+    candidates = (
+        _metadata(response).get("uid"),
+        details.get("uid"),
+        reference.get("uid"),
+        _metadata(request).get("uid"),
+    )
+    return next((str(uid) for uid in candidates if uid), "")
+
+
+def _metadata(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    return document.get("metadata") or {}

@@ -1,0 +1,168 @@
+"""Discovery: the kinds that an API server serves, found by the name a person would use.
+
+A learner is cluster-admin and may register kinds of their own. So a kind without an `apiVersion`
+is looked up in Kubernetes' own groups first, in a fixed order and version, and a group of
+Kubernetes that an APIService hands to somebody else's server is not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from graders.api import ApiServer
+from graders.errors import GradingError, RequestInvalid
+
+_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_APISERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+OWN_GROUPS = {
+    "": "v1",
+    "apps": "v1",
+    "batch": "v1",
+    "autoscaling": "v2",
+    "policy": "v1",
+    "resource.k8s.io": "v1",
+    "networking.k8s.io": "v1",
+    "rbac.authorization.k8s.io": "v1",
+    "scheduling.k8s.io": "v1",
+    "storage.k8s.io": "v1",
+    "admissionregistration.k8s.io": "v1",
+    "apiextensions.k8s.io": "v1",
+    "apiregistration.k8s.io": "v1",
+    "authentication.k8s.io": "v1",
+    "authorization.k8s.io": "v1",
+    "certificates.k8s.io": "v1",
+    "coordination.k8s.io": "v1",
+    "discovery.k8s.io": "v1",
+    "events.k8s.io": "v1",
+    "flowcontrol.apiserver.k8s.io": "v1",
+    "node.k8s.io": "v1",
+}
+"""Kubernetes' own groups and the version that a kind without an `apiVersion` means."""
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """One kind that the API server serves."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    singular: str
+    namespaced: bool
+    verbs: frozenset[str]
+
+    @property
+    def api_version(self) -> str:
+        """Group and version as in a manifest."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None = None, name: str | None = None) -> str:
+        """Return the URL path of an object, or of the list where `name` is None.
+
+        Raises:
+            RequestInvalid: a name and no namespace for a namespaced kind, or the reverse.
+        """
+        if self.namespaced and name is not None and not namespace:
+            raise RequestInvalid(f"A {self.kind} lives in a namespace: pass namespace=...")
+        if namespace and not self.namespaced:
+            raise RequestInvalid(f"A {self.kind} lives in no namespace: leave namespace out")
+        root = f"/apis/{self.group}" if self.group else "/api"
+        parts = [f"{root}/{self.version}"]
+        parts += ["namespaces", quote(namespace, safe="")] if namespace else []
+        parts += [self.plural]
+        parts += [quote(name, safe="")] if name is not None else []
+        return "/".join(parts)
+
+    def is_called(self, word: str) -> bool:
+        """Whether a person would call it so: its kind, plural or singular, in any case."""
+        return word.casefold() in (self.kind.casefold(), self.plural, self.singular)
+
+
+class Discovery:
+    """The kinds of one API server; asked once, and again when a kind is not found."""
+
+    def __init__(self) -> None:
+        self._types: tuple[ResourceType, ...] = ()
+        self._foreign: frozenset[str] = frozenset()
+
+    def types(self, api: ApiServer) -> tuple[ResourceType, ...]:
+        """Return every kind that is served.
+
+        Raises:
+            GradingError: the server could not be asked.
+        """
+        if not self._types:
+            self.refresh(api)
+        return self._types
+
+    def refresh(self, api: ApiServer) -> None:
+        """Ask again; a CRD may have been added. Raises like `types`."""
+        documents = [api.get(path, accept=_AGGREGATED) for path in ("/api", "/apis")]
+        self._types = tuple(t for document in documents for t in _resource_types(document))
+        self._foreign = frozenset(_foreign_groups(api.items(_APISERVICES)[0]))
+
+    def find(
+        self, api: ApiServer, word: str, api_version: str | None = None
+    ) -> ResourceType | None:
+        """Return the kind that `word` names, or None where this cluster has no such kind.
+
+        Raises:
+            RequestInvalid: several groups have the kind; the check must say which.
+            GradingError: the group is served by somebody else, or the server could not be asked.
+        """
+        found = self._search(api, word, api_version)
+        if found is None:
+            self.refresh(api)
+            found = self._search(api, word, api_version)
+        if found is not None and found.group in OWN_GROUPS and found.group in self._foreign:
+            raise GradingError(
+                f"The API group {found.group or 'core'} is not served by Kubernetes itself: "
+                "an APIService hands it to another server"
+            )
+        return found
+
+    def _search(self, api: ApiServer, word: str, api_version: str | None) -> ResourceType | None:
+        named = [t for t in self.types(api) if t.is_called(word)]
+        if api_version is not None:
+            return next((t for t in named if t.api_version == api_version), None)
+        for group, version in OWN_GROUPS.items():
+            for candidate in named:
+                if (candidate.group, candidate.version) == (group, version):
+                    return candidate
+        return _only_one(word, [t for t in named if t.group not in OWN_GROUPS])
+
+
+def _only_one(word: str, candidates: list[ResourceType]) -> ResourceType | None:
+    groups = sorted({t.group for t in candidates})
+    if len(groups) > 1:
+        raise RequestInvalid(
+            f"Several API groups have the kind {word} ({', '.join(groups)}): pass api_version=..."
+        )
+    return candidates[0] if candidates else None
+
+
+def _resource_types(document: Mapping[str, Any]) -> Iterator[ResourceType]:
+    for group in document.get("items", ()):
+        for version in group.get("versions", ()):
+            for resource in version.get("resources") or ():
+                kind = resource.get("responseKind") or {}
+                yield ResourceType(
+                    group=group["metadata"].get("name", ""),
+                    version=version["version"],
+                    kind=kind.get("kind", ""),
+                    plural=resource["resource"],
+                    singular=resource.get("singularResource", ""),
+                    namespaced=resource.get("scope") == "Namespaced",
+                    verbs=frozenset(resource.get("verbs", ())),
+                )
+
+
+def _foreign_groups(services: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for service in services:
+        spec = service.get("spec", {})
+        if spec.get("service"):
+            yield spec.get("group", "")

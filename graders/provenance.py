@@ -1,0 +1,117 @@
+"""Provenance: who gave a claim its devices and a Pod its node, by the audit log and by uid.
+
+A learner may write both by hand; the result looks the same, the audit log does not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from graders.audit import AuditEvent, AuditLog, AuditQuery
+from graders.checks import CheckFailed
+from graders.errors import AuditIncomplete
+
+WAIT_SECONDS = 3.0
+"""The log may lag behind the answer of the API server by this much."""
+
+
+def allocation_of(claim: Mapping[str, Any], log: AuditLog) -> AuditEvent:
+    """Return the request that gave the claim the allocation it has now.
+
+    Raises:
+        CheckFailed: the claim is not allocated.
+        AuditIncomplete: the log does not say.
+    """
+    current = _allocation(claim)
+    if not current:
+        raise CheckFailed(f"The ResourceClaim {_place(claim)} is not allocated")
+    query = _writes("resourceclaims", "status", claim)
+    return _await(lambda: _allocating(log.events(query), current), "allocated", claim)
+
+
+def binding_of(pod: Mapping[str, Any], log: AuditLog) -> AuditEvent:
+    """Return the request that gave the Pod its node.
+
+    Raises:
+        CheckFailed: the Pod has no node.
+        AuditIncomplete: the log does not say.
+    """
+    node = (pod.get("spec") or {}).get("nodeName")
+    if not node:
+        raise CheckFailed(f"The Pod {_place(pod)} has no node")
+    query = AuditQuery(verb="create", namespace=_metadata(pod).get("namespace"))
+    return _await(lambda: _binding(log.events(query), pod, node), "bound", pod)
+
+
+def _writes(resource: str, subresource: str, document: Mapping[str, Any]) -> AuditQuery:
+    return AuditQuery(
+        verb=("update", "patch"),
+        resource=resource,
+        subresource=subresource,
+        namespace=_metadata(document).get("namespace"),
+        uid=_metadata(document).get("uid"),
+    )
+
+
+def _allocating(events: Iterable[AuditEvent], current: Any) -> AuditEvent | None:
+    """Return the last request before which the allocation was another one."""
+    before, changed = None, None
+    for event in events:
+        after = _allocation(event.response)
+        if after != before:
+            before, changed = after, event
+    return changed if before == current else None
+
+
+def _binding(events: Iterable[AuditEvent], pod: Mapping[str, Any], node: str) -> AuditEvent | None:
+    uid = _metadata(pod).get("uid")
+    created = False
+    for event in events:
+        if _creates_pod(event) and event.uid == uid:
+            if (event.response.get("spec") or {}).get("nodeName") == node:
+                return event
+            created = True
+        elif _binds(event, _metadata(pod).get("name")) and (
+            event.uid == uid or (created and not event.uid)
+        ):
+            return event
+    return None
+
+
+def _creates_pod(event: AuditEvent) -> bool:
+    return (event.resource, event.subresource) == ("pods", "")
+
+
+def _binds(event: AuditEvent, name: object) -> bool:
+    """Whether it binds the Pod of this name, by its subresource or by a Binding of its own."""
+    if (event.resource, event.subresource) == ("pods", "binding"):
+        return event.name == name
+    return event.resource == "bindings" and _metadata(event.request).get("name") == name
+
+
+def _await(
+    look: Callable[[], AuditEvent | None], what: str, document: Mapping[str, Any]
+) -> AuditEvent:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (event := look()) is None:
+        if time.monotonic() > deadline:
+            raise AuditIncomplete(
+                f"The audit log does not say who {what} {document.get('kind')} {_place(document)}"
+            )
+        time.sleep(0.1)
+    return event
+
+
+def _allocation(claim: Mapping[str, Any]) -> Any:
+    return (claim.get("status") or {}).get("allocation")
+
+
+def _metadata(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    return document.get("metadata") or {}
+
+
+def _place(document: Mapping[str, Any]) -> str:
+    metadata = _metadata(document)
+    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
