@@ -1,0 +1,108 @@
+"""The proctor's application: what its parts are and how they are put together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import httpx
+from fastapi import FastAPI
+
+from clusters.home import home
+from graders.attempts import Attempts
+from graders.ledger import Ledger
+from graders.proctor.events import Events
+from graders.proctor.identity import HubIdentity
+from graders.proctor.metrics import Metrics
+from graders.proctor.notebook_servers import NotebookServers
+from graders.proctor.problems import answer_with_problems
+from graders.proctor.queue import Queue
+from graders.proctor.reconciler import Reconciler
+from graders.proctor.routes import router
+from graders.proctor.running_checks import RunningChecks
+from graders.proctor.settings import Settings
+from graders.proctor.starts import Starts
+from graders.proctor.timings import Timings
+
+HUB_TIMEOUT = 10.0
+"""Seconds the hub has to answer."""
+
+
+@dataclass(frozen=True)
+class Proctor:
+    """The parts that the routes use; kept in `app.state.proctor`."""
+
+    attempts: Attempts
+    ledger: Ledger
+    identity: HubIdentity
+    starts: Starts
+    checks: RunningChecks
+    events: Events
+    metrics: Metrics
+    reconciler: Reconciler
+    threads: Executor
+
+
+def create_app(
+    settings: Settings, attempts: Attempts, ledger: Ledger, spawner_secret: str
+) -> FastAPI:
+    """Return the application; the reconciler runs as long as the application does."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(
+            base_url=settings.api_url, timeout=HUB_TIMEOUT, trust_env=False
+        ) as api:
+            proctor = _assemble(settings, attempts, ledger, spawner_secret, api)
+            app.state.proctor = proctor
+            rounds = asyncio.create_task(proctor.reconciler.run())
+            yield
+            rounds.cancel()
+            with suppress(asyncio.CancelledError):
+                await rounds
+            proctor.threads.shutdown(wait=False, cancel_futures=True)
+
+    app = FastAPI(
+        title="Assay proctor",
+        description="Attempts at labs, and the checks of their tasks.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{settings.prefix}/openapi.json",
+    )
+    app.include_router(router, prefix=settings.prefix)
+    answer_with_problems(app)
+    return app
+
+
+def _assemble(
+    settings: Settings,
+    attempts: Attempts,
+    ledger: Ledger,
+    spawner_secret: str,
+    api: httpx.AsyncClient,
+) -> Proctor:
+    metrics = Metrics()
+    events = Events()
+    # one pool for what takes long, so that a check never waits for somebody else's start
+    starters = ThreadPoolExecutor(32, "start")
+    checkers = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "check")
+    threads = ThreadPoolExecutor(16, "work")
+
+    timings = Timings(home() / "timings" / "start.json")
+    servers = NotebookServers(api, settings.api_token)
+    return Proctor(
+        attempts=attempts,
+        ledger=ledger,
+        identity=HubIdentity(api, spawner_secret),
+        starts=Starts(attempts, Queue(settings.patience), timings, metrics, starters),
+        checks=RunningChecks(attempts, events, metrics, checkers),
+        events=events,
+        metrics=metrics,
+        reconciler=Reconciler(attempts, ledger, servers, events, metrics, threads),
+        threads=threads,
+    )

@@ -1,0 +1,93 @@
+"""Identity: who calls the proctor. A learner by a token of the hub, the spawner by a secret."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import httpx
+from fastapi import Request
+
+from graders.proctor.problems import Refused
+
+SCOPE = "custom:labs:learn"
+"""What a token must be allowed to do. A token made for something else works on no attempt."""
+BELIEVED = 30.0
+"""Seconds for which an answer of the hub is believed: the delay of a revocation."""
+_REMEMBERED = 10_000
+_NO_TOKEN = "send the header `Authorization: token <a token of the hub>`"  # noqa: S105
+_BAD_TOKEN = "the hub does not know this token, or it is over; sign in again"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class _Known:
+    learner: str
+    until: float
+
+
+class HubIdentity:
+    """Knows learners by asking the hub, and the spawner by the shared secret."""
+
+    def __init__(self, api: httpx.AsyncClient, spawner_secret: str) -> None:
+        """Use a client whose base address is the hub's API."""
+        self._api = api
+        self._secret = spawner_secret.encode()
+        self._known: dict[str, _Known] = {}
+
+    async def learner(self, request: Request) -> str:
+        """Return the name of the learner who calls.
+
+        Raises:
+            Refused: 401 without a good token, 403 when it does not allow to learn, 503 when the
+                hub does not answer.
+        """
+        token = _credential(request, ("token", "bearer"))
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        known = self._known.get(digest)
+        if known is None or known.until < time.monotonic():
+            self._known.pop(digest, None)
+            known = _Known(await self._ask(token), time.monotonic() + BELIEVED)
+            self._remember(digest, known)
+        return known.learner
+
+    def spawner(self, request: Request) -> None:
+        """Let only the spawner through.
+
+        Raises:
+            Refused: 401, somebody else calls.
+        """
+        given = _credential(request, ("bearer",))
+        if not hmac.compare_digest(given.encode(), self._secret):
+            raise Refused(HTTPStatus.UNAUTHORIZED, "only the hub starts attempts")
+
+    async def _ask(self, token: str) -> str:
+        try:
+            answer = await self._api.get("user", headers={"Authorization": f"token {token}"})
+        except httpx.HTTPError as error:
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the hub does not answer, so nobody can be recognised; try again in a few seconds",
+            ) from error
+        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the hub is not ready; try again")
+        if answer.status_code != HTTPStatus.OK:
+            raise Refused(HTTPStatus.UNAUTHORIZED, _BAD_TOKEN)
+        owner = answer.json()
+        if owner.get("kind") != "user" or SCOPE not in owner.get("scopes", ()):
+            raise Refused(HTTPStatus.FORBIDDEN, "this token does not allow to work on labs")
+        return str(owner["name"])
+
+    def _remember(self, digest: str, known: _Known) -> None:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[digest] = known
+
+
+def _credential(request: Request, schemes: tuple[str, ...]) -> str:
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() not in schemes or not value.strip():
+        raise Refused(HTTPStatus.UNAUTHORIZED, _NO_TOKEN)
+    return value.strip()

@@ -1,0 +1,48 @@
+"""What a learner sees of an attempt: the attempt and each of its lab's tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from clusters.errors import AssayError
+from graders.catalogue import find_lab
+from graders.lab import Task
+from graders.ledger import Attempt, Ledger, TaskProgress
+from graders.ledger.progress import progress_of
+
+
+def attempt_document(ledger: Ledger, attempt: Attempt) -> dict[str, Any]:
+    """Return an attempt with `tasks`, and with `reports`: how many the ledger has of it."""
+    reports = ledger.reports(attempt.id)
+    return {
+        **attempt.to_json(),
+        "reports": len(reports),
+        "tasks": task_documents(_tasks(attempt.lab), progress_of(reports)),
+    }
+
+
+def task_documents(
+    tasks: Sequence[Task], progress: dict[str, TaskProgress]
+) -> list[dict[str, Any]]:
+    """Return the state of each task in the lab's order."""
+    return [_task_document(task, progress.get(task.id)) for task in tasks]
+
+
+def _task_document(task: Task, progress: TaskProgress | None) -> dict[str, Any]:
+    about = {"id": task.id, "title": task.title, "points": task.points}
+    if progress is None:
+        empty = dict.fromkeys(
+            ("outcome", "message", "expected", "found", "hint", "done_at", "checked_at"), ""
+        )
+        return {**about, "done": False, **empty}
+    known = progress.to_json()
+    del known["task"]
+    return {**about, **known}
+
+
+def _tasks(lab: str) -> Sequence[Task]:
+    try:
+        return find_lab(lab).tasks
+    except AssayError:
+        return ()  # the lab was taken away; its attempts stay
