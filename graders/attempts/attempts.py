@@ -1,0 +1,213 @@
+"""Attempts: the front door of the proctor and of a learner at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from clusters.errors import ClusterError, NotFound
+from clusters.home import home
+from clusters.phases import OnPhase, ignore
+from clusters.provider import ClusterProvider
+from graders.assurance import Assurance
+from graders.attempts.capacity import require_room
+from graders.attempts.grading import error_report, grading_job
+from graders.attempts.lifecycle import Lifecycle, lock_of
+from graders.attempts.reconciliation import Reconciliation
+from graders.attempts.rules import (
+    AttemptEnded,
+    choose_tasks,
+    cluster_problem,
+    draft_attempt,
+    is_due,
+    require_capabilities,
+    require_rendering,
+    variant_of,
+    version_problem,
+    why_not_open,
+)
+from graders.catalogue import find_lab
+from graders.file_lock import locked
+from graders.lab import Lab
+from graders.ledger import LIVE_STATES, Attempt, AttemptState, Ledger
+from graders.rendering import render_notebook
+from graders.report import CheckResult, Report
+from graders.runner import grade
+
+OnResult = Callable[[CheckResult], None]
+
+
+def _tell_nobody(result: CheckResult) -> None:
+    """Listen to nobody."""
+
+
+class Attempts:
+    """The attempts of one installation. Safe from several threads and processes."""
+
+    def __init__(self, ledger: Ledger, provider: ClusterProvider) -> None:
+        """Keep attempts in `ledger` and their clusters with `provider`."""
+        self.ledger = ledger
+        self.provider = provider
+        self._lifecycle = Lifecycle(ledger, provider)
+        self._reconciliation = Reconciliation(ledger, provider, self._lifecycle)
+
+    def start(
+        self,
+        learner: str,
+        slug: str,
+        *,
+        seed: int | None = None,
+        assurance: str = Assurance.PRACTICE,
+        on_phase: OnPhase = ignore,
+    ) -> Attempt:
+        """Start a lab, or continue the attempt that is live, with everything it needs running.
+
+        Args:
+            learner: name of the learner.
+            slug: the lab.
+            seed: draws the parameters; random unless a test needs a certain one.
+            assurance: what `graders.assurance.decide_assurance` found out.
+            on_phase: who listens to progress.
+
+        Raises:
+            NotFound: there is no such lab.
+            InputInvalid: the lab has problems.
+            CapabilityMissing: the lab needs more than the provider offers.
+            CapacityExhausted: there is no room for one more cluster.
+            AssayError: it could not be started; the attempt is broken and nothing is left of it.
+        """
+        lab = find_lab(slug)
+        while True:
+            live = self._live(learner, lab)
+            attempt = live or self._draft(lab, learner, seed, Assurance(assurance))
+            with locked(lock_of(attempt.id)):
+                if live is None and self._admit(attempt).id != attempt.id:
+                    continue  # another process was faster: take its attempt
+                attempt = self.ledger.attempt(attempt.id)
+                if attempt.state is AttemptState.STARTING:
+                    return self._lifecycle.open(attempt, lab, on_phase)
+                if attempt.state is AttemptState.OPEN:
+                    attempt = self._lifecycle.repair(attempt, lab, on_phase)
+                if attempt.state is AttemptState.OPEN:
+                    return attempt
+            # It ended meanwhile, or its cluster is lost: begin a new one.
+
+    def check(
+        self,
+        attempt_id: str,
+        tasks: Sequence[str] | None = None,
+        on_result: OnResult = _tell_nobody,
+    ) -> Report:
+        """Check tasks of an open attempt and append the report to the ledger.
+
+        Args:
+            attempt_id: the attempt.
+            tasks: ids of tasks; all of them when None.
+            on_result: told each result as soon as it is known.
+
+        Raises:
+            NotFound: there is no such attempt.
+            AttemptEnded: it is not open.
+            InputInvalid: the lab has no such task.
+        """
+        attempt = self.require_open(attempt_id)
+        lab = find_lab(attempt.lab)
+        report = self._grade(attempt, lab, choose_tasks(lab, tasks), on_result)
+        self.ledger.append(report)
+        return report
+
+    def finish(self, attempt_id: str) -> Attempt:
+        """End an attempt and delete its cluster; one that has ended stays as it is.
+
+        Raises:
+            NotFound: there is no such attempt.
+        """
+        return self._lifecycle.end(attempt_id, AttemptState.FINISHED)
+
+    def reconcile(self) -> list[str]:
+        """Put right what time and faults have done; return what was done, a sentence each.
+
+        Ends attempts whose time is over, gives up starts that were interrupted, deletes clusters
+        that no live attempt needs, and starts dead components again.
+        """
+        return [*self.tidy(), *self._reconciliation.revive()]
+
+    def tidy(self) -> list[str]:
+        """Do the quick part of `reconcile`: everything but starting components again."""
+        return [
+            *self._reconciliation.expire(),
+            *self._reconciliation.give_up_interrupted(),
+            *self._reconciliation.delete_orphans(),
+        ]
+
+    def require_open(self, attempt_id: str) -> Attempt:
+        """Return an attempt that can be worked on; one whose time is over is ended here.
+
+        Raises:
+            NotFound: there is no such attempt.
+            AttemptEnded: it is not open; the sentence says why and what to do.
+        """
+        attempt = self.ledger.attempt(attempt_id)
+        if attempt.live and is_due(attempt):
+            attempt = self._lifecycle.end(attempt_id, AttemptState.EXPIRED)
+        if attempt.state is not AttemptState.OPEN:
+            raise AttemptEnded(why_not_open(attempt))
+        return attempt
+
+    def kubeconfig(self, attempt: Attempt) -> Path:
+        """Return the learner's kubeconfig.
+
+        Raises:
+            NotFound: the cluster is gone.
+        """
+        return self.provider.status(attempt.cluster).kubeconfig
+
+    def notebook(self, attempt: Attempt) -> dict[str, Any]:
+        """Return the notebook of an attempt, with its parameters filled in.
+
+        Raises:
+            NotFound: the lab is gone.
+            InputInvalid: the lab has problems.
+        """
+        lab = find_lab(attempt.lab)
+        return render_notebook(lab, variant_of(attempt, lab))
+
+    def _live(self, learner: str, lab: Lab) -> Attempt | None:
+        live = self.ledger.live_attempt(learner, lab.slug)
+        if live is not None and is_due(live):
+            self._lifecycle.end(live.id, AttemptState.EXPIRED)
+            return None
+        return live
+
+    def _draft(self, lab: Lab, learner: str, seed: int | None, assurance: Assurance) -> Attempt:
+        require_capabilities(lab, self.provider)
+        attempt = draft_attempt(lab, learner, self.provider.name, seed=seed, assurance=assurance)
+        require_rendering(lab, variant_of(attempt, lab))
+        return attempt
+
+    def _admit(self, attempt: Attempt) -> Attempt:
+        """Record a new attempt if there is room; return the live one if there is one by now."""
+        with locked(home() / "locks" / "capacity"):
+            if live := self.ledger.live_attempt(attempt.learner, attempt.lab):
+                return live
+            existing = {cluster.name for cluster in self.provider.list()}
+            promised = {a.cluster for a in self.ledger.attempts(states=LIVE_STATES)}
+            require_room(running=len(existing), promised=len(existing | promised))
+            return self.ledger.add_attempt(attempt)
+
+    def _grade(
+        self, attempt: Attempt, lab: Lab, tasks: tuple[str, ...], on_result: OnResult
+    ) -> Report:
+        try:
+            cluster = self.provider.status(attempt.cluster)
+        except (NotFound, ClusterError) as error:
+            problem = str(error)
+        else:
+            problem = version_problem(attempt, lab) or cluster_problem(cluster)
+        if not problem:
+            return grade(grading_job(attempt, lab, cluster, tasks), on_result)
+        report = error_report(attempt, lab, tasks, problem)
+        for result in report.results:
+            on_result(result)
+        return report

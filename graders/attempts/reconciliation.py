@@ -1,0 +1,100 @@
+"""Reconciliation: puts right what time and faults have done to attempts and their clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from clusters.errors import AssayError, NotFound
+from clusters.provider import ClusterProvider, ClusterState
+from graders.attempts.lifecycle import Lifecycle, lock_of
+from graders.attempts.rules import OWNER, is_due
+from graders.catalogue import find_lab
+from graders.file_lock import locked_if_free
+from graders.ledger import LIVE_STATES, Attempt, AttemptState, Ledger
+
+
+class Reconciliation:
+    """Compares the ledger with the running clusters; safe from several processes at once.
+
+    Each method yields what it did, a sentence each. A step that fails says so and does not stop
+    the others; it is tried again the next time.
+    """
+
+    def __init__(self, ledger: Ledger, provider: ClusterProvider, lifecycle: Lifecycle) -> None:
+        """Put right the attempts in `ledger` whose clusters are with `provider`."""
+        self._ledger = ledger
+        self._provider = provider
+        self._lifecycle = lifecycle
+
+    def expire(self) -> Iterator[str]:
+        """End the attempts whose time is over."""
+        return self._each(LIVE_STATES, self._expire)
+
+    def give_up_interrupted(self) -> Iterator[str]:
+        """Give up starts whose process is gone."""
+        return self._each({AttemptState.STARTING}, self._give_up_if_interrupted)
+
+    def revive(self) -> Iterator[str]:
+        """Start the dead components of open attempts again."""
+        return self._each({AttemptState.OPEN}, self._revive)
+
+    def delete_orphans(self) -> Iterator[str]:
+        """Delete the clusters of attempts that are over."""
+        for cluster in self._provider.list():
+            attempt_id = cluster.owner.removeprefix(OWNER)
+            if attempt_id == cluster.owner or self._is_live(attempt_id):
+                continue
+            try:
+                self._provider.delete(cluster.name)
+            except AssayError as error:
+                yield f"cluster {cluster.name}: could not be deleted: {error}"
+            else:
+                yield f"cluster {cluster.name}: deleted, its attempt is over"
+
+    def _expire(self, attempt: Attempt) -> str:
+        if not is_due(attempt):
+            return ""
+        ended = self._lifecycle.end(attempt.id, AttemptState.EXPIRED)
+        return f"its time was over, it is {ended.state}"
+
+    def _give_up_if_interrupted(self, attempt: Attempt) -> str:
+        with locked_if_free(lock_of(attempt.id)) as held:
+            if not held or self._ledger.attempt(attempt.id).state is not AttemptState.STARTING:
+                return ""
+            self._lifecycle.break_off(attempt, "its start was interrupted")
+        return "its start was interrupted, it is given up"
+
+    def _revive(self, attempt: Attempt) -> str:
+        with locked_if_free(lock_of(attempt.id)) as held:
+            if not held or self._ledger.attempt(attempt.id).state is not AttemptState.OPEN:
+                return ""
+            before = self._state_of(attempt.cluster)
+            if before == ClusterState.READY:
+                return ""
+            after = self._lifecycle.repair(attempt, find_lab(attempt.lab))
+        return after.problem or f"its cluster was {before} and runs again"
+
+    def _each(
+        self, states: Collection[AttemptState], step: Callable[[Attempt], str]
+    ) -> Iterator[str]:
+        for attempt in self._ledger.attempts(states=states):
+            if attempt.provider != self._provider.name:
+                continue
+            try:
+                done = step(attempt)
+            except AssayError as error:
+                done = str(error)
+            if done:
+                yield f"attempt {attempt.id}: {done}"
+
+    def _is_live(self, attempt_id: str) -> bool:
+        try:
+            return self._ledger.attempt(attempt_id).live
+        except NotFound:
+            return False
+
+    def _state_of(self, cluster: str) -> str:
+        try:
+            return self._provider.status(cluster).state
+        except NotFound:
+            return "gone"
