@@ -23,7 +23,7 @@ from graders.waiting import wait_until
 
 LABEL = "assay.dev/probe"
 """Label of every probe; its value means nothing."""
-CLEANUP_SECONDS = 10.0
+CLEANUP_SECONDS = 5.0
 """How long a removed probe may take to be gone, with the claims that were made for it."""
 _NAME_LENGTH = 12
 _REFUSERS = (

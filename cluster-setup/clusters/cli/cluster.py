@@ -28,7 +28,7 @@ provider_option = click.option(
 
 @click.group()
 def cluster() -> None:
-    r"""Make, look at and delete clusters.
+    """Make, look at and delete clusters.
 
     \b
     assay cluster create --name demo
@@ -49,7 +49,7 @@ def cluster() -> None:
 @provider_option
 @json_option
 def create(name: str | None, inventory: Path | None, provider_name: str, as_json: bool) -> None:
-    r"""Make a cluster, or finish or repair the one of this name.
+    """Make a cluster, or finish or repair the one of this name.
 
     Ends when a Pod can be created. The cluster runs until it is deleted.
 
@@ -91,7 +91,7 @@ def list_clusters(provider_name: str, as_json: bool) -> None:
 @provider_option
 @json_option
 def delete(names: tuple[str, ...], everything: bool, provider_name: str, as_json: bool) -> None:
-    r"""Delete clusters with their processes, ports and files.
+    """Delete clusters with their processes, ports and files.
 
     A name that does not exist is no error: the cluster is gone.
 
@@ -130,7 +130,7 @@ def logs(
     provider_name: str,
     as_json: bool,
 ) -> None:
-    r"""Print or copy the logs of a cluster's components.
+    """Print or copy the logs of a cluster's components.
 
     \b
     assay cluster logs demo

@@ -28,7 +28,7 @@ class InstalledCommands(click.Group):
 @click.group(cls=InstalledCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("assay"), prog_name="assay")
 def assay() -> None:
-    r"""Assay: lab clusters, graded from outside, and badges that can be verified.
+    """Assay: lab clusters, graded from outside, and badges that can be verified.
 
     \b
     Start the platform          assay up
