@@ -13,14 +13,24 @@ from pathlib import Path
 
 def home() -> Path:
     """Return the state folder (`ASSAY_HOME`, default `$XDG_STATE_HOME/assay`), made private."""
-    return _private(_folder("ASSAY_HOME", "XDG_STATE_HOME", ".local/state"))
+    return _private(home_path())
+
+
+def home_path() -> Path:
+    """Return where the state folder is, without making it."""
+    return _folder("ASSAY_HOME", "XDG_STATE_HOME", ".local/state")
 
 
 def cache() -> Path:
     """Return the cache folder (`ASSAY_CACHE`, default `$XDG_CACHE_HOME/assay`)."""
-    path = _folder("ASSAY_CACHE", "XDG_CACHE_HOME", ".cache")
+    path = cache_path()
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def cache_path() -> Path:
+    """Return where the cache folder is, without making it."""
+    return _folder("ASSAY_CACHE", "XDG_CACHE_HOME", ".cache")
 
 
 def _folder(variable: str, xdg_variable: str, xdg_default: str) -> Path:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from clusters.home import cache
+from clusters.home import cache_path
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Slot:
     @property
     def staging(self) -> Path:
         """Folder of what is on its way; only the holder of `locked()` may touch it."""
-        return cache() / "bin" / ".staging" / f"{self.name}-{self.version}"
+        return cache_path() / "bin" / ".staging" / f"{self.name}-{self.version}"
 
     @property
     def part(self) -> Path:
@@ -123,7 +123,7 @@ class Slot:
 
     @property
     def _folder(self) -> Path:
-        return cache() / "bin" / f"{self.name}-{self.version}"
+        return cache_path() / "bin" / f"{self.name}-{self.version}"
 
 
 def sha256(path: Path) -> str:
