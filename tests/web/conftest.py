@@ -1,0 +1,331 @@
+"""A site with a real ledger, some labs, and a hub that is a small real server named FakeHub."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import yaml
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from graders.ledger import Attempt, AttemptState, Ledger, open_ledger, timestamp
+from graders.report import CheckResult, Outcome, Report
+from web.app import create_app
+from web.site import Site
+
+PREFIX = "/services/web"
+LEARN = "custom:labs:learn"
+AUTHOR = "custom:labs:author"
+ACCESS = "access:services!service=web"
+
+
+class FakeHub:
+    """The hub's API as far as the site uses it, and the proctor's `finish`, on a loopback port.
+
+    It is as strict as the real one: codes work once, for their client, address and verifier.
+    """
+
+    client_id = "service-web"
+    api_token = "token-of-the-service"
+
+    def __init__(self) -> None:
+        self.people: dict[str, list[str]] = {}
+        """Scopes by name."""
+        self.tokens: dict[str, str] = {}
+        """Names by token."""
+        self.codes: dict[str, dict[str, str]] = {}
+        self.in_browser = ""
+        """Who is signed in at the hub in a browser that comes to `authorize`."""
+        self.asked = 0
+        """How often somebody asked whose token it is."""
+        self.finished: list[tuple[str, str]] = []
+        """Attempt and name of whoever finished it."""
+        self.refusal = ""
+        """What the proctor says instead of finishing."""
+        self.site: Any = None
+        """An app that answers everything that is not the hub, for browsers."""
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def add(self, name: str, *scopes: str) -> None:
+        """Add somebody with these scopes, or change theirs."""
+        self.people[name] = list(scopes)
+
+    def token_of(self, name: str) -> str:
+        """Return a new token of somebody, as from the page /hub/token."""
+        token = secrets.token_hex(8)
+        self.tokens[token] = name
+        return token
+
+    def authorize(self, address: str, name: str) -> str:
+        """Play the hub's authorize page for somebody signed in; return where it sends them."""
+        asked = {key: values[0] for key, values in parse_qs(urlsplit(address).query).items()}
+        assert asked["client_id"] == self.client_id
+        assert asked["response_type"] == "code"
+        assert asked["code_challenge_method"] == "S256", "the hub demands PKCE"
+        code = secrets.token_hex(8)
+        self.codes[code] = {**asked, "name": name}
+        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+
+    def _answer(self, environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        parts = request.path.strip("/").split("/")
+        if parts == ["hub", "api", "user"]:
+            reply = self._user(request)
+        elif parts == ["hub", "api", "oauth2", "token"]:
+            reply = self._token(request)
+        elif parts == ["hub", "api", "oauth2", "authorize"]:
+            location = self.authorize(request.url, self.in_browser)
+            reply = Response(status=302, headers={"Location": location})
+        elif parts[:3] == ["services", "proctor", "attempts"]:
+            reply = self._finish(request, parts[3])
+        elif self.site is not None and parts[0] != "hub":
+            return self.site(environ, start_response)
+        else:
+            reply = _json({"status": 404}, 404)
+        return reply(environ, start_response)
+
+    def _user(self, request: Request) -> Response:
+        self.asked += 1
+        name = self.tokens.get(_token_in(request))
+        if name is None:
+            return _json({"status": 403, "message": "Forbidden"}, 403)
+        return _json({"kind": "user", "name": name, "scopes": self.people[name], "groups": []})
+
+    def _token(self, request: Request) -> Response:
+        form = request.form
+        code = self.codes.pop(form.get("code", ""), None)
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        good = (
+            code is not None
+            and form.get("client_secret") == self.api_token
+            and form.get("redirect_uri") == code["redirect_uri"]
+            and challenge == code["code_challenge"]
+        )
+        if not good or code is None:
+            return _json({"error": "invalid_grant"}, 400)
+        return _json({"access_token": self.token_of(code["name"]), "token_type": "Bearer"})
+
+    def _finish(self, request: Request, attempt: str) -> Response:
+        name = self.tokens.get(_token_in(request), "nobody")
+        if self.refusal:
+            return _json({"status": 503, "detail": self.refusal}, 503)
+        self.finished.append((attempt, name))
+        return _json({"id": attempt, "state": "finished"})
+
+
+def _token_in(request: Request) -> str:
+    return request.headers.get("Authorization", "").partition(" ")[2]
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    import json
+
+    return Response(json.dumps(document), status, content_type="application/json")
+
+
+class School(NamedTuple):
+    """Writes into the ledger what a class does."""
+
+    ledger: Ledger
+
+    def attempt(self, learner: str, lab: str = "claim-a-gpu", **changes: Any) -> Attempt:
+        """Let a learner begin an attempt."""
+        now = datetime.now(UTC)
+        values: dict[str, Any] = {
+            "id": secrets.token_hex(16),
+            "learner": learner,
+            "lab": lab,
+            "lab_version": "1.0.0",
+            "seed": 7,
+            "state": AttemptState.OPEN,
+            "provider": "embedded",
+            "cluster": f"{lab}-{secrets.token_hex(4)}",
+            "assurance": "practice",
+            "started_at": timestamp(now - timedelta(minutes=25)),
+            "deadline_at": timestamp(now + timedelta(minutes=95, seconds=30)),
+            "kubernetes": "v1.37.2",
+        }
+        return self.ledger.add_attempt(Attempt(**{**values, **changes}))
+
+    def check(self, attempt: Attempt, at: str = "", /, **outcomes: str | CheckResult) -> None:
+        """Let the proctor check tasks, given as `task_id=outcome`."""
+        at = at or timestamp(datetime.now(UTC))
+        results = [
+            given
+            if isinstance(given, CheckResult)
+            else CheckResult(
+                task=task.replace("_", "-"), outcome=Outcome(given), message=f"{task} is {given}."
+            )
+            for task, given in outcomes.items()
+        ]
+        self.ledger.append(
+            Report(
+                id=secrets.token_hex(16),
+                lab=attempt.lab,
+                lab_version=attempt.lab_version,
+                attempt=attempt.id,
+                learner=attempt.learner,
+                started_at=at,
+                finished_at=at,
+                results=tuple(results),
+            )
+        )
+
+    def end(self, attempt: Attempt, state: AttemptState = AttemptState.FINISHED) -> None:
+        """End an attempt."""
+        self.ledger.set_state(attempt.id, state, finished_at=timestamp(datetime.now(UTC)))
+
+
+def lab_document(slug: str, **changes: Any) -> dict[str, Any]:
+    tasks = [
+        {"id": "read-slices", "title": "Read what the nodes carry", "points": 10, "domain": "O"},
+        {"id": "claim", "title": "Claim two devices", "points": 20, "domain": "P"},
+        {"id": "repair", "title": "Repair a Pod that stays Pending", "points": 30, "domain": "O"},
+    ]
+    return {
+        "apiVersion": "assay.dev/v1",
+        "kind": "Lab",
+        "id": f"6c0f2a58-0000-4000-8000-{abs(hash(slug)) % 10**12:012d}",
+        "slug": slug,
+        "version": "1.0.0",
+        "title": "Claim a GPU",
+        "summary": "Find the accelerators of a cluster in its API, claim them, repair a workload.",
+        "minutes": 40,
+        "capabilities": ["scheduling"],
+        "tasks": tasks,
+        **changes,
+    }
+
+
+def write_lab(folder: Path, slug: str, **changes: Any) -> None:
+    (folder / slug).mkdir(parents=True)
+    document = yaml.safe_dump(lab_document(slug, **changes), sort_keys=False)
+    (folder / slug / "lab.yaml").write_text(document, encoding="utf-8")
+
+
+@pytest.fixture
+def labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two labs, one of which this installation cannot run, and one that cannot be read."""
+    folder = tmp_path / "labs"
+    write_lab(folder, "claim-a-gpu")
+    write_lab(
+        folder,
+        "serve-a-model",
+        title="Serve a model",
+        summary="Put a model server behind a Service and roll out a new one without a gap.",
+        minutes=75,
+        capabilities=["scheduling", "inference", "networking"],
+    )
+    (folder / "half-a-lab").mkdir()
+    (folder / "half-a-lab" / "lab.yaml").write_text("kind: Lab\ntitel: <b>oops</b>\n", "utf-8")
+    monkeypatch.setenv("ASSAY_LABS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation of its own."""
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ASSAY_DATABASE_URL", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    hub = FakeHub()
+    hub.add("ada", ACCESS, LEARN)
+    hub.add("grace", ACCESS, LEARN, AUTHOR)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def settings(hub: FakeHub) -> dict[str, str]:
+    """What the hub tells the site."""
+    return {
+        "JUPYTERHUB_API_URL": f"{hub.url}/hub/api",
+        "JUPYTERHUB_API_TOKEN": hub.api_token,
+        "JUPYTERHUB_CLIENT_ID": hub.client_id,
+        "JUPYTERHUB_SERVICE_PREFIX": f"{PREFIX}/",
+        "JUPYTERHUB_OAUTH_ACCESS_SCOPES": f'["{ACCESS}"]',
+        "ASSAY_PROCTOR_URL": f"{hub.url}/services/proctor",
+    }
+
+
+@pytest.fixture
+def app(home: Path, labs: Path, settings: dict[str, str]) -> Iterator[Flask]:
+    app = create_app(settings)
+    app.testing = False
+    yield app
+    parts: Site = app.extensions["assay"]
+    parts.close()
+
+
+@pytest.fixture
+def school(app: Flask) -> Iterator[School]:
+    """The class; `app` comes first, since it makes the database."""
+    ledger = open_ledger()
+    yield School(ledger)
+    ledger.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser that is not signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def sign_in(app: Flask, hub: FakeHub) -> Callable[[str], FlaskClient]:
+    """Return a function that signs somebody in and returns their browser."""
+
+    def signed_in(name: str) -> FlaskClient:
+        browser = app.test_client()
+        reply = browser.get(f"{PREFIX}/")
+        assert reply.status_code == 302, reply.text
+        reply = browser.get(hub.authorize(reply.location, name))
+        assert reply.status_code == 302, reply.text
+        return browser
+
+    return signed_in
+
+
+@pytest.fixture
+def ada(sign_in: Callable[[str], FlaskClient]) -> FlaskClient:
+    """The browser of a learner."""
+    return sign_in("ada")
+
+
+@pytest.fixture
+def grace(sign_in: Callable[[str], FlaskClient]) -> FlaskClient:
+    """The browser of an instructor."""
+    return sign_in("grace")
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:
+    """Poll until something is true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
