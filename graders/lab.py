@@ -39,6 +39,8 @@ SLUG = r"^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$"
 TASK_ID = r"^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$"
 _SEMVER = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+TITLE_LIMIT = 80
+"""Characters of the title of a lab or a task."""
 DEADLINE_FACTOR = 3
 """An attempt may take this many times the lab's minutes; people stop for lunch."""
 
@@ -51,7 +53,7 @@ class Task(_Strict):
     """One thing the learner must bring about."""
 
     id: str = Field(pattern=TASK_ID)
-    title: str = Field(min_length=1, max_length=80)
+    title: str = Field(min_length=1, max_length=TITLE_LIMIT)
     points: int = Field(ge=1, le=100)
     domain: Literal["A", "D", "P", "O", "S"]
     """The CNPE domain it belongs to (curriculum.md section 4)."""
@@ -69,7 +71,7 @@ class LabDocument(_Strict):
     id: str = Field(pattern=_UUID)
     slug: str = Field(pattern=SLUG)
     version: str = Field(pattern=_SEMVER)
-    title: str = Field(min_length=1, max_length=80)
+    title: str = Field(min_length=1, max_length=TITLE_LIMIT)
     summary: str = Field(min_length=1, max_length=300)
     minutes: int = Field(ge=5, le=240)
     capabilities: tuple[Capability, ...] = (Capability.SCHEDULING,)

@@ -1,0 +1,5 @@
+"""Lint: what is wrong with a lab folder, everything at once, without starting a cluster."""
+
+from graders.lint.lint import lint_lab
+
+__all__ = ["lint_lab"]
