@@ -1,127 +1,138 @@
-"""Baseline: what a lab records after set-up, before the learner can act.
+"""Baseline: what a lab records of the starting state, before the learner can act.
 
-A lab that must tell "repaired" from "deleted and made again" records identities in
-`checks/baseline.py`:
+`checks/baseline.py`, where a lab has one, defines
 
-    def record(cluster: ClusterView, variant: Variant) -> dict[str, Any]:
-        deployment = cluster.get("Deployment", variant["name"], namespace="lab")
-        return {"deployment": deployment["metadata"]["uid"]}
+    def record(cluster: ClusterView, variant: Variant) -> dict[str, Any]: ...
 
-It runs as a child process (this module), so that code of a lab that hangs, exits or prints cannot
-harm the process that holds the ledger.
+and its answer (uids, above all) comes back to the checks as the fixture `baseline`. A baseline of
+nothing would let every later comparison pass, so it is refused.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Mapping
-from contextlib import suppress
+import secrets
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from clusters.errors import ClusterError
 from clusters.provider import Cluster
 from graders.api import ApiServer
+from graders.checks import CheckFailed
+from graders.conduct import Conduct
+from graders.discovery import Discovery
+from graders.errors import GradingError
+from graders.kubeconfig import Kubeconfig
 from graders.lab import Lab
+from graders.messages import Kind, Order, Sender
+from graders.turns import turn
 from graders.variant import Variant
 from graders.view import ClusterView
+from graders.worker_process import WorkerFailed, WorkerProcess
 
+FILE = "baseline.py"
 SECONDS = 60
-"""Time limit of `record`."""
-_ENVIRONMENT = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
-"""What the child may see of ours; the rest may hold secrets."""
+"""Time to record."""
+_GRACE_SECONDS = 10.0
 
 
 def record_baseline(lab: Lab, variant: Variant, cluster: Cluster) -> dict[str, Any]:
-    """Return what the lab's `checks/baseline.py` records; {} when it has none.
+    """Record the starting state of a cluster, in a process of its own.
+
+    Returns:
+        What the lab recorded; nothing for a lab without `checks/baseline.py`.
 
     Raises:
-        ClusterError: it could not be recorded; a mistake of the lab's author.
+        GradingError: it could not be recorded; the sentence says why.
     """
-    script = lab.folder / "checks" / "baseline.py"
-    if not script.exists():
+    if not (lab.folder / "checks" / FILE).is_file():
         return {}
-    job = {
-        "script": str(script),
-        "kubeconfig": str(cluster.grader_kubeconfig),
-        "audit_log": str(cluster.audit_log),
-        "seed": variant.seed,
-        "values": dict(variant.values),
-    }
-    answer = _run_child(job, SECONDS)
-    if "recorded" not in answer:
-        raise ClusterError(
-            f"the starting state of {lab.slug} is not as it should be: "
-            f"{answer.get('problem', 'checks/baseline.py gave no answer')}"
-        )
-    recorded: dict[str, Any] = answer["recorded"]
-    return recorded
+
+    def order(pipe: int) -> Order:
+        return _order(lab, variant, cluster, pipe)
+
+    with turn(cluster.grader_kubeconfig), WorkerProcess(order) as worker:
+        for message in worker.messages():
+            match message:
+                case {"kind": Kind.READY}:
+                    too_late = f"The baseline was not recorded within {SECONDS} s"
+                    worker.allow(SECONDS + _GRACE_SECONDS, too_late)
+                case {"kind": Kind.BASELINE, "value": dict(value)}:
+                    return value
+                case {"kind": Kind.BROKEN, "message": str(sentence)}:
+                    raise GradingError(f"The baseline could not be recorded: {sentence}")
+    raise WorkerFailed("The baseline was not recorded")
 
 
-def _run_child(job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    with subprocess.Popen(
-        [sys.executable, "-m", "graders.baseline"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        start_new_session=True,
-    ) as child:
-        try:
-            answer, _ = child.communicate(json.dumps(job).encode(), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return {"problem": f"checks/baseline.py took longer than {seconds:.0f} s"}
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-    return _parse(answer)
+def _order(lab: Lab, variant: Variant, cluster: Cluster, pipe: int) -> Order:
+    return Order(
+        purpose="baseline",
+        key=secrets.token_hex(32),
+        results=pipe,
+        checks=lab.folder.resolve() / "checks",
+        kubeconfig=cluster.grader_kubeconfig.resolve(),
+        audit_log=cluster.audit_log.resolve(),
+        cluster_uid=cluster.uid,
+        learner="",
+        seed=variant.seed,
+        values=dict(variant.values),
+        baseline={},
+        tasks=(),
+    )
 
 
-def _parse(answer: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(answer)
-    except ValueError:
-        return {"problem": "checks/baseline.py ended without an answer"}
-    return document if isinstance(document, dict) else {}
+def record_in_worker(
+    order: Order, sender: Sender, kubeconfig: Kubeconfig, discovery: Discovery
+) -> None:
+    """Record and send the baseline; the worker's side.
+
+    Raises:
+        GradingError: it could not be recorded.
+    """
+    conduct = Conduct()
+    value: Any = None
+    with conduct.watch(SECONDS), ApiServer(kubeconfig) as api:
+        view = ClusterView(api, order.audit_log, discovery)
+        value = _call(_load_record(order.checks / FILE), view, Variant(order.seed, order.values))
+    if conduct.problem:
+        raise GradingError(conduct.problem)
+    sender.send(Kind.BASELINE, value=_complete(value))
 
 
-def _answer(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Do the child's work."""
-    try:
-        record = _load(Path(job["script"])).record
-        with ApiServer.from_file(Path(job["kubeconfig"])) as api:
-            view = ClusterView(api, Path(job["audit_log"]))
-            recorded = record(view, Variant(job["seed"], job["values"]))
-    except Exception as error:
-        return {"problem": f"{type(error).__name__}: {error}"}
-    if not isinstance(recorded, dict):
-        return {"problem": f"record() must return a dict, not {type(recorded).__name__}"}
-    return {"recorded": recorded}
-
-
-def _load(script: Path) -> Any:
-    spec = importlib.util.spec_from_file_location("baseline", script)
+def _load_record(path: Path) -> Callable[[ClusterView, Variant], Any]:
+    spec = importlib.util.spec_from_file_location("baseline", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    try:
+        spec.loader.exec_module(module)
+        record: Callable[[ClusterView, Variant], Any] = module.record
+    except Exception as error:
+        raise GradingError(f"{path.name}: {type(error).__name__}: {error}") from error
+    return record
 
 
-def _keep_stdout_to_ourselves() -> TextIO:
-    """Take standard output away from everybody else: what the lab's code prints goes nowhere."""
-    ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    return ours
+def _call(
+    record: Callable[[ClusterView, Variant], Any], view: ClusterView, variant: Variant
+) -> Any:
+    try:
+        return record(view, variant)
+    except GradingError:
+        raise
+    except CheckFailed as error:
+        raise GradingError(error.message) from error
+    except Exception as error:
+        raise GradingError(f"{FILE}: {type(error).__name__}: {error}") from error
 
 
-if __name__ == "__main__":
-    with _keep_stdout_to_ourselves() as pipe:
-        json.dump(_answer(json.load(sys.stdin)), pipe)
+def _complete(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or not value:
+        raise GradingError(f"{FILE}: record() must return a dictionary that is not empty")
+    if empty := sorted(str(key) for key, item in value.items() if item in (None, "", [], {}, ())):
+        raise GradingError(f"{FILE}: record() found nothing for {', '.join(empty)}")
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise GradingError(f"{FILE}: record() must return plain JSON values: {error}") from error
+    return value

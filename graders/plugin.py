@@ -1,0 +1,191 @@
+"""The pytest plugin of the worker: runs one check per task and says what came of it.
+
+An `AssertionError` that the check itself raises is `failed`, the learner's. Everything else that
+keeps a check from ending quietly is `error`, ours: any other exception, a fixture, an import, a
+skip, an expected failure.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graders import explain
+from graders.api import ApiServer
+from graders.checks import TASK_ATTRIBUTE
+from graders.conduct import Conduct
+from graders.discovery import Discovery
+from graders.kubeconfig import Kubeconfig
+from graders.messages import Kind, Order, OrderedTask, Sender
+from graders.report import CheckResult, Outcome
+from graders.variant import Variant
+from graders.view import ClusterView
+
+_NEVER_SKIPPED = ("skip", "skipif", "xfail")
+
+
+@dataclass
+class _Run:
+    """What is known of the check that runs now."""
+
+    task: OrderedTask
+    view: ClusterView | None = None
+    phases: dict[str, pytest.CallInfo[None]] = field(default_factory=dict)
+
+
+class ChecksPlugin:
+    """Collects the checks of the ordered tasks, runs them in order, sends the results."""
+
+    def __init__(
+        self, order: Order, sender: Sender, kubeconfig: Kubeconfig, discovery: Discovery
+    ) -> None:
+        self._order = order
+        self._sender = sender
+        self._kubeconfig = kubeconfig
+        self._discovery = discovery
+        self._conduct = Conduct()
+        self._checks: dict[str, list[pytest.Function]] = defaultdict(list)
+        self._unloadable: list[str] = []
+        self._run: _Run | None = None
+        self.ran = False
+
+    # Fixtures
+
+    @pytest.fixture
+    def cluster(self) -> Iterator[ClusterView]:
+        """The learner's cluster, seen from outside."""
+        with ApiServer(self._kubeconfig) as api:
+            view = ClusterView(api, self._order.audit_log, self._discovery)
+            if self._run is not None:
+                self._run.view = view
+            yield view
+
+    @pytest.fixture
+    def variant(self) -> Variant:
+        """The parameters that the attempt's seed drew."""
+        return Variant(self._order.seed, self._order.values)
+
+    @pytest.fixture
+    def baseline(self) -> dict[str, Any]:
+        """What `checks/baseline.py` recorded after set-up."""
+        return dict(self._order.baseline)
+
+    @pytest.fixture
+    def learner(self) -> str:
+        """Name of the learner."""
+        return self._order.learner
+
+    # Collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(
+        self, collector: pytest.Module | pytest.Class, name: str, obj: object
+    ) -> list[pytest.Item] | None:
+        """Collect functions with `@check` and nothing else, whatever their names."""
+        if not callable(obj) or getattr(obj, TASK_ATTRIBUTE, None) is None:
+            return []
+        items = list(collector._genfunctions(name, obj))  # what pytest itself does for `test_*`
+        for item in items:
+            self._checks[getattr(obj, TASK_ATTRIBUTE)].append(item)
+        return list(items)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember files that could not be loaded, or that skip themselves."""
+        if not report.passed:
+            file = Path(report.nodeid).name or "the folder of checks"
+            self._unloadable.append(f"{file}: {explain.last_line(report.longreprtext)}")
+            _tell_operators(report.longreprtext)
+
+    # Running
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the checks in the order of the tasks, until one leaves the worker unusable."""
+        self.ran = True
+        for task in self._order.tasks:
+            self._sender.send(Kind.BEGIN, task=task.id)
+            result = self._check(task)
+            _flush()
+            self._sender.send(Kind.RESULT, result=result.model_dump(mode="json"))
+            if self._conduct.problem:
+                break
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
+        """Call the check; whatever is no ordinary exception becomes one."""
+        names = pyfuncitem._fixtureinfo.argnames
+        arguments = {name: pyfuncitem.funcargs[name] for name in names}
+        function: Callable[..., object] = pyfuncitem.obj
+        try:
+            answer = function(**arguments)
+        except (SystemExit, KeyboardInterrupt, pytest.exit.Exception) as error:
+            raise explain.Unusable("The check tried to end the grader") from error
+        if answer is not None:
+            raise explain.Unusable("The check returned something; a check says no by an assertion")
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Remember how set-up, call and tear-down ended."""
+        if self._run is not None:
+            self._run.phases[call.when] = call
+        if call.excinfo is not None and not isinstance(call.excinfo.value, AssertionError):
+            _tell_operators(f"{item.name}, {call.when}:\n{explain.trace(call.excinfo.value)}")
+
+    def _check(self, task: OrderedTask) -> CheckResult:
+        if problem := self._problem_of(task):
+            return CheckResult(task=task.id, outcome=Outcome.ERROR, message=problem)
+        (item,) = self._checks[task.id]
+        self._run = _Run(task)
+        with self._conduct.watch(task.seconds):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        run, self._run = self._run, None
+        return self._result(run)
+
+    def _problem_of(self, task: OrderedTask) -> str:
+        """Say why this task cannot be checked; empty where it can."""
+        checks = self._checks[task.id]
+        if not checks:
+            reason = f"; could not load {'; '.join(self._unloadable)}" if self._unloadable else ""
+            return explain.shorten(f"The lab has no check for the task {task.id}{reason}")
+        if len(checks) > 1:
+            names = ", ".join(f"{item.path.name}::{item.name}" for item in checks)
+            return f"The lab has several checks for the task {task.id}: {names}"
+        if marks := [mark for mark in _NEVER_SKIPPED if checks[0].get_closest_marker(mark)]:
+            return f"The check of {task.id} is marked {marks[0]}; a check is never skipped"
+        return ""
+
+    def _result(self, run: _Run) -> CheckResult:
+        seconds = sum(call.duration for call in run.phases.values())
+        verdict = explain.verdict(run.phases, self._conduct.problem)
+        redact = run.view.evidence.redact if run.view else str
+        return CheckResult(
+            task=run.task.id,
+            outcome=verdict.outcome,
+            message=redact(verdict.message),
+            expected=redact(verdict.expected),
+            found=redact(verdict.found),
+            hint=redact(verdict.hint),
+            seconds=round(seconds, 3),
+            evidence=run.view.evidence.entries() if run.view else (),
+        )
+
+
+def _tell_operators(text: str) -> None:
+    """Print for operators; a check may have closed what it would be printed on."""
+    with suppress(OSError, ValueError):
+        print(text, file=sys.__stderr__, flush=True)
+
+
+def _flush() -> None:
+    """Send what a check printed, so that the runner counts it for that check."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
