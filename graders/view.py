@@ -75,7 +75,13 @@ class ClusterView:
         found = self.find(kind, name, namespace, api_version)
         if found is None:
             place = f"{namespace}/{name}" if namespace else name
-            raise Missing(f"There is no {kind} {place}")
+            where = f" --namespace {namespace}" if namespace else ""
+            raise Missing(
+                f"There is no {kind} {place}",
+                expected=f"{kind} {name}",
+                found="nothing of that name",
+                hint=f"kubectl get {kind.lower()}{where} shows what there is.",
+            )
         return found
 
     def find(

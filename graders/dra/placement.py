@@ -1,0 +1,148 @@
+"""Placement: a running Pod, and the devices that the scheduler gave to each of its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graders.checks import expect
+from graders.dra.inventory import Inventory
+from graders.dra.scheduling import (
+    expect_bound_by_scheduler,
+    expect_chosen_by_scheduler,
+    results_of,
+)
+from graders.view import ClusterView
+
+SETTLE_SECONDS = 5.0
+"""How long a Pod that was only just created may take to run."""
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A Pod that runs with its devices."""
+
+    pod: Object
+    devices: Mapping[str, frozenset[str]]
+    """Ids of the devices by the name of the container that may use them."""
+
+    @property
+    def all_devices(self) -> frozenset[str]:
+        """Every device that some container may use."""
+        return frozenset[str]().union(*self.devices.values())
+
+
+def placement_of(
+    cluster: ClusterView, name: str, namespace: str, inventory: Inventory
+) -> Placement:
+    """Return where a Pod runs and with which devices; one just created gets a moment to start.
+
+    Raises:
+        CheckFailed: there is no such Pod, it does not run, its node or its devices did not come
+            from the scheduler, or the devices are not the platform's.
+        AuditIncomplete: the audit log cannot tell.
+    """
+    pod = running_pod(cluster, name, namespace)
+    expect_bound_by_scheduler(cluster, pod)
+    entries = pod["spec"].get("resourceClaims") or ()
+    claims = {entry["name"]: _claim_of(cluster, pod, entry) for entry in entries}
+    for claim in claims.values():
+        _expect_devices(claim, inventory)
+        expect_chosen_by_scheduler(cluster, claim, pod)
+    containers = pod["spec"]["containers"]
+    return Placement(pod, {c["name"]: frozenset(_devices_of(c, claims)) for c in containers})
+
+
+def running_pod(cluster: ClusterView, name: str, namespace: str) -> Object:
+    """Return a Pod that runs; one that was just created gets a moment.
+
+    Raises:
+        CheckFailed: there is none, or it does not run; with the scheduler's own words.
+    """
+    cluster.get("Pod", name, namespace)
+    cluster.wait_until(
+        lambda: _runs(cluster.get("Pod", name, namespace)),
+        SETTLE_SECONDS,
+        f"The Pod {namespace}/{name} does not run",
+        expected="Running",
+        found=lambda: _state(cluster.get("Pod", name, namespace)),
+        hint=f"kubectl describe pod {name} --namespace {namespace}: read its events.",
+    )
+    return cluster.get("Pod", name, namespace)
+
+
+def _runs(pod: Object) -> bool:
+    return pod["status"].get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
+
+
+def _state(pod: Object) -> str:
+    if pod["metadata"].get("deletionTimestamp"):
+        return "being deleted"
+    conditions = pod["status"].get("conditions") or ()
+    reasons = (c.get("message", "") for c in conditions if c.get("status") == "False")
+    return ": ".join(p for p in (pod["status"].get("phase", "unknown"), next(reasons, "")) if p)
+
+
+def _claim_of(cluster: ClusterView, pod: Object, entry: Object) -> Object:
+    namespace, pod_name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    if name := entry.get("resourceClaimName"):
+        return cluster.get("ResourceClaim", name, namespace)
+    statuses = pod["status"].get("resourceClaimStatuses") or ()
+    made = {status["name"]: status.get("resourceClaimName") for status in statuses}
+    name = made.get(entry["name"])
+    claim = cluster.find("ResourceClaim", name, namespace) if name else None
+    owners = (claim or {}).get("metadata", {}).get("ownerReferences") or ()
+    expect(
+        claim and any(owner.get("uid") == pod["metadata"]["uid"] for owner in owners),
+        f"The Pod {namespace}/{pod_name} has no claim of its own for {entry['name']!r}",
+        expected="a ResourceClaim that was made for this Pod from its template",
+        found=f"ResourceClaim {name}" if claim else "none",
+        hint=f"kubectl describe pod {pod_name} --namespace {namespace}: read its events.",
+    )
+    assert claim is not None
+    return claim
+
+
+def _expect_devices(claim: Object, inventory: Inventory) -> None:
+    name = claim["metadata"]["name"]
+    given = {result.device for result in results_of(claim)}
+    expect(
+        given,
+        f"The ResourceClaim {name} has no devices",
+        expected="allocated",
+        found="not allocated",
+        hint=f"kubectl describe resourceclaim {name} --namespace {claim['metadata']['namespace']}",
+    )
+    strangers = sorted(given - inventory["devices"].keys())
+    expect(
+        not strangers,
+        f"The ResourceClaim {name} holds what the platform did not publish",
+        expected=f"devices of driver {inventory['driver']}, as the platform published them",
+        found=", ".join(strangers),
+        hint="kubectl get resourceslices: whose are these devices?",
+    )
+    results = claim["status"]["allocation"]["devices"]["results"]
+    expect(
+        not any(result.get("adminAccess") for result in results),
+        f"The ResourceClaim {name} has access to its devices, but does not hold them",
+        expected="devices for this claim alone",
+        found="adminAccess: true",
+        hint="Admin access is for monitoring devices that others use.",
+    )
+
+
+def _devices_of(container: Object, claims: Mapping[str, Object]) -> Iterator[str]:
+    for use in (container.get("resources") or {}).get("claims") or ():
+        results = results_of(claims[use["name"]])
+        request = use.get("request")
+        expect(
+            not request or any(result.request == request for result in results),
+            f"The container {container['name']} names a request that its claim does not have",
+            expected=" or ".join(sorted({result.request for result in results})),
+            found=request,
+            hint="The scheduler lets it pass; a kubelet would not start the container.",
+        )
+        yield from (r.device for r in results if request in (None, "", r.request))

@@ -1,0 +1,239 @@
+"""Unseen devices: a node of the grader's own, to learn what a claim admits and what it does not.
+
+A claim that knows today's hardware by heart gets the right device today. To tell it from a claim
+that says what is needed, the grader publishes devices that nobody has seen, some just good enough
+and some just not, and asks the real scheduler for them until it refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from graders import waiting
+from graders.checks import CheckFailed
+from graders.dra.inventory import Inventory
+from graders.dra.scheduling import (
+    confirm_refusal,
+    expect_chosen_by_scheduler,
+    is_unschedulable,
+    results_of,
+)
+from graders.errors import GradingError, ProbeRefused
+from graders.probes import Probe
+from graders.view import ClusterView
+
+ANSWER_SECONDS = 10.0
+"""How long the scheduler may take to decide about one probe; usually it takes 0.1 s."""
+_IMAGE = "registry.k8s.io/pause:3.10"
+_DRA = "resource.k8s.io/v1"
+_NAMESPACE = "default"
+"""Where the probes are: it exists in every cluster and, unlike one of our own, need not go again,
+which would take five seconds."""
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class UnseenDevice:
+    """A device that is published for a moment."""
+
+    name: str
+    """What it stands for, in the words of the check; the cluster sees a random name."""
+    memory: str
+    """Capacity `memory`, a quantity."""
+    driver_version: str = "999.0.0"
+    """Attribute `driverVersion`, a semantic version."""
+
+
+def claims_granted(
+    cluster: ClusterView, inventory: Inventory, spec: Object, devices: Sequence[UnseenDevice]
+) -> list[frozenset[str]]:
+    """Claim by the same spec again and again until the scheduler refuses.
+
+    Args:
+        cluster: the cluster.
+        inventory: names the driver and the class of the devices.
+        spec: spec of a ResourceClaim, as a template holds it.
+        devices: what there is to be had, by the grader's probes alone.
+
+    Returns:
+        For each claim that was granted the names of its devices.
+
+    Raises:
+        CheckFailed: a claim was given a device of somebody else.
+        GradingError: the scheduler does not decide, or something interferes with the probes.
+    """
+    with _unseen_node(cluster, inventory, devices) as node, ExitStack() as probes:
+        # A control before: the scheduler works and knows the new devices.
+        probes.enter_context(node.hold([_CONTROL]))
+        granted: list[frozenset[str]] = []
+        while given := probes.enter_context(node.claim(spec)):
+            granted.append(given)
+        # A control behind: what was refused was free, so it was the claim that did not admit it.
+        if rest := {device.name for device in devices}.difference(*granted):
+            probes.enter_context(node.hold(sorted(rest)))
+        return granted
+
+
+_CONTROL = "control"
+
+
+@dataclass(frozen=True)
+class _UnseenNode:
+    cluster: ClusterView
+    inventory: Inventory
+    node: str
+    names: Mapping[str, str]
+    """What the cluster calls each device."""
+
+    @contextmanager
+    def claim(self, spec: Object) -> Iterator[frozenset[str]]:
+        """Claim by this spec; what was given, nothing when the scheduler refuses."""
+        with self._ask(spec) as probe:
+            _await(lambda: _is_decided(probe), "The scheduler did not decide about a probe")
+            yield self._given(probe)
+
+    @contextmanager
+    def hold(self, names: Sequence[str]) -> Iterator[None]:
+        """Claim exactly these devices, which must be free."""
+        with self._ask(self._spec_for(names)) as probe:
+            _await(lambda: results_of(probe.read()), "The grader cannot claim its own devices")
+            yield
+
+    def _given(self, probe: Probe) -> frozenset[str]:
+        claim, pod = probe.read(0), probe.read(1)
+        if not results_of(claim):
+            confirm_refusal(self.cluster, pod)
+            return frozenset()
+        expect_chosen_by_scheduler(self.cluster, claim, pod)
+        called = {f"{self.inventory['driver']}/{self.node}/{v}": k for k, v in self.names.items()}
+        given = {result.device for result in results_of(claim)}
+        if strangers := sorted(given - called.keys()):
+            raise CheckFailed(
+                "A claim like yours takes devices that belong to no node",
+                expected="devices of the node that the Pod is on",
+                found=", ".join(strangers),
+                hint="kubectl get resourceslices: which of them are the platform's?",
+            )
+        return frozenset(called[device] for device in given)
+
+    @contextmanager
+    def _ask(self, spec: Object) -> Iterator[Probe]:
+        claim = self.cluster.random_name()
+        with self.cluster.create_probe(
+            self._made("ResourceClaim", claim, spec, _DRA),
+            self._made("Pod", self.cluster.random_name(), self._pod_spec(claim)),
+        ) as probe:
+            if _selectors(probe.documents[0]["spec"]) != _selectors(spec):
+                raise ProbeRefused("Something in the cluster changed the probe ResourceClaim")
+            yield probe
+
+    def _made(self, kind: str, name: str, spec: Object, api: str = "v1") -> dict[str, Any]:
+        metadata = {"name": name, "namespace": _NAMESPACE}
+        return {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": dict(spec)}
+
+    def _pod_spec(self, claim: str) -> dict[str, Any]:
+        here = {"key": "metadata.name", "operator": "In", "values": [self.node]}
+        terms = {"nodeSelectorTerms": [{"matchFields": [here]}]}
+        return {
+            "containers": [
+                {"name": "probe", "image": _IMAGE, "resources": {"claims": [{"name": "devices"}]}}
+            ],
+            "resourceClaims": [{"name": "devices", "resourceClaimName": claim}],
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}},
+            "tolerations": [{"operator": "Exists"}],
+        }
+
+    def _spec_for(self, names: Sequence[str]) -> dict[str, Any]:
+        driver = self.inventory["driver"]
+        return {
+            "devices": {
+                "requests": [
+                    {
+                        "name": f"r{number}",
+                        "exactly": {
+                            "deviceClassName": self.inventory["class"]["name"],
+                            "selectors": [_cel(driver, self.names[name])],
+                        },
+                    }
+                    for number, name in enumerate(names)
+                ]
+            }
+        }
+
+
+@contextmanager
+def _unseen_node(
+    cluster: ClusterView, inventory: Inventory, devices: Sequence[UnseenDevice]
+) -> Iterator[_UnseenNode]:
+    driver = inventory["driver"]
+    node = cluster.random_name()
+    everything = [UnseenDevice(_CONTROL, "1Mi", "0.0.0"), *devices]
+    names = {device.name: cluster.random_name() for device in everything}
+    slice_spec = {
+        "driver": driver,
+        "nodeName": node,
+        "pool": {"name": node, "generation": 1, "resourceSliceCount": 1},
+        "devices": [_published(device, names[device.name]) for device in everything],
+    }
+    with cluster.create_probe(
+        _node(node),
+        {"apiVersion": _DRA, "kind": "ResourceSlice", "metadata": {}, "spec": slice_spec},
+    ):
+        yield _UnseenNode(cluster, inventory, node, names)
+
+
+def _node(name: str) -> dict[str, Any]:
+    resources = {"cpu": "16", "memory": "64Gi", "pods": "110"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+        # Nobody else's Pod may come here.
+        "spec": {"taints": [{"key": "assay.dev/probe", "effect": "NoSchedule"}]},
+        "status": {"capacity": resources, "allocatable": resources},
+    }
+
+
+def _published(device: UnseenDevice, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "attributes": {
+            "uuid": {"string": name},
+            "model": {"string": name},
+            "driverVersion": {"version": device.driver_version},
+            "numaNode": {"int": 0},
+        },
+        "capacity": {"memory": {"value": device.memory}},
+    }
+
+
+def _cel(driver: str, uuid: str) -> dict[str, Any]:
+    own = f"device.driver == '{driver}'"
+    return {"cel": {"expression": f"{own} && device.attributes['{driver}'].uuid == '{uuid}'"}}
+
+
+def _selectors(spec: Object) -> list[Any]:
+    """Return what a rule of somebody could have added without a trace in the manifest."""
+    requests = (spec.get("devices") or {}).get("requests") or ()
+    alternatives = (r.get("firstAvailable") or [r.get("exactly") or {}] for r in requests)
+    return [one.get("selectors") or [] for several in alternatives for one in several]
+
+
+def _await(condition: Callable[[], object], otherwise: str) -> None:
+    """Wait for something that is not the learner's to bring about.
+
+    Raises:
+        GradingError: it did not come in time.
+    """
+    try:
+        waiting.wait_until(condition, ANSWER_SECONDS, otherwise)
+    except CheckFailed as failed:
+        raise GradingError(otherwise) from failed
+
+
+def _is_decided(probe: Probe) -> bool:
+    return bool(results_of(probe.read(0))) or is_unschedulable(probe.read(1))
