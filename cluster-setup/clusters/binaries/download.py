@@ -29,6 +29,8 @@ _TIMEOUT = httpx.Timeout(20, connect=5)
 _TRIES = 4
 _WORTH_A_RETRY = 1 << 20
 """Bytes that must arrive for a cut connection not to count as a failed try."""
+_LARGEST = 1 << 30
+"""Bytes that no binary has; a file without an end must not fill the disk."""
 _UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout)
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _HASH = re.compile(r"^[0-9a-f]{64}$")
@@ -82,10 +84,10 @@ class Publisher:
         """
         expected = release.sha256 or self._published_sha256(release)
         continued = part.exists()
-        self._transfer(release.url, part, on_bytes)
+        self._transfer(release, part, on_bytes)
         if continued and sha256(part) != expected:
             part.unlink()
-            self._transfer(release.url, part, on_bytes)
+            self._transfer(release, part, on_bytes)
         found = sha256(part)
         if found != expected:
             part.unlink()
@@ -109,25 +111,25 @@ class Publisher:
             raise ReleaseUnusable(f"{release.checksums} has no checksum of {name}")
         return found
 
-    def _transfer(self, url: str, part: Path, on_bytes: OnBytes) -> None:
+    def _transfer(self, release: Release, part: Path, on_bytes: OnBytes) -> None:
         """Bring the whole file, going on where a cut connection left it."""
-        self._refuse_unreachable(url)
+        self._refuse_unreachable(release.url)
         failures, brought = 0, 0
         while True:
             before = _size(part)
             try:
-                return self._continue(url, part, on_bytes)
+                return self._continue(release, part, on_bytes)
             except httpx.HTTPError as error:
                 more = _size(part) - before
                 brought += more
                 failures = 0 if more >= _WORTH_A_RETRY else failures + 1
                 if failures == _TRIES or (not brought and isinstance(error, _UNREACHABLE)):
-                    raise self._no_answer(url, error) from error
+                    raise self._no_answer(release.url, error) from error
                 if not more:
                     time.sleep(self._pause)
 
-    def _continue(self, url: str, part: Path, on_bytes: OnBytes) -> None:
-        have = _size(part)
+    def _continue(self, release: Release, part: Path, on_bytes: OnBytes) -> None:
+        url, limit, have = release.url, release.size or _LARGEST, _size(part)
         headers = {"Range": f"bytes={have}-"} if have else {}
         with self._client.stream("GET", self._address(url), headers=headers) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -137,12 +139,15 @@ class Publisher:
             if response.status_code == httpx.codes.OK:
                 have = 0
             length = response.headers.get("Content-Length", "")
-            total = have + int(length) if length.isdigit() else None
+            total = have + int(length) if length.isdigit() else release.size
             with part.open("ab" if have else "wb", buffering=0) as file:
                 for chunk in response.iter_raw():
                     file.write(chunk)
                     have += len(chunk)
                     on_bytes(have, total)
+                    if have > limit:
+                        part.unlink()
+                        raise ReleaseUnusable(f"{url} is larger than {limit} bytes")
 
     def _address(self, url: str) -> str:
         return url if self._mirror is None else f"{self._mirror}/{url.removeprefix('https://')}"

@@ -36,7 +36,7 @@ class Release(_Strict):
     checksums: HttpsUrl | None = None
     """The publisher's file of checksums: one hash, or lines `<hash>  <file name>`."""
     size: int | None = Field(default=None, ge=1)
-    """Bytes of the file at `url`, where it is known."""
+    """Bytes of the file at `url`, where it is pinned; a larger one is given up."""
     member: str | None = Field(default=None, min_length=1)
     """Path of the binary inside the archive."""
 

@@ -84,7 +84,7 @@ def ask(command: list[str], *, seconds: float = _PATIENCE, as_nobody: bool = Fal
     except FileNotFoundError:
         return Answer(False, f"{command[0]} is not installed")
     except subprocess.TimeoutExpired:
-        return Answer(False, f"{command[0]} did not answer in {seconds:.0f} s")
+        return Answer(False, f"{command[0]} did not answer in {seconds:g} s")
     except OSError as error:
         return Answer(False, f"{command[0]} cannot be run: {error.strerror}")
     said = done.stdout if done.returncode == 0 else done.stderr or done.stdout

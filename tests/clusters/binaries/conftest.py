@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             body = body[server.hold_after :]
             server.held.set()
-            server.go_on.wait(60)
+            server.go_on.wait(20)
         try:
             self.wfile.write(body)
         except (BrokenPipeError, ConnectionResetError):

@@ -173,6 +173,21 @@ def test_a_pinned_checksum_wins_over_the_publishers(
     assert server.asked_for(f"{server.url}.sha256") == []
 
 
+def test_a_file_that_is_larger_than_pinned_is_given_up(
+    server: FileServer, tmp_path: Path, lock_release: Release
+) -> None:
+    server.offer()
+    pinned = lock_release.model_copy(update={"size": 1000})
+
+    with (
+        Publisher(server.address) as publisher,
+        pytest.raises(ReleaseUnusable, match="is larger than 1000 bytes"),
+    ):
+        publisher.download(pinned, tmp_path / "part", tmp_path, lambda have, total: None)
+
+    assert not (tmp_path / "part").exists()
+
+
 def test_a_release_without_a_published_checksum_is_not_used(
     downloader: Resolver, server: FileServer
 ) -> None:

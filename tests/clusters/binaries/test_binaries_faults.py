@@ -35,6 +35,21 @@ sources = Path(sys.argv[1])
 resolver = Resolver(load_lock(sources / "lock.yaml"), sources, Policy.BUILD)
 resolver.resolve(["tool"], lambda phase: print(phase.message, flush=True))
 """
+KILLED_AT_A_RENAME = """
+import os, signal, sys
+from pathlib import Path
+from clusters.binaries import ensure_binaries
+
+rename, before = Path.rename, iter(range(int(sys.argv[1])))
+
+def rename_or_die(self, target):
+    if next(before, None) is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+
+Path.rename = rename_or_die
+ensure_binaries(["kubectl"])
+"""
 
 
 @pytest.fixture
@@ -141,6 +156,27 @@ def test_a_waiting_caller_takes_over_when_the_other_is_killed(
 
     assert server.asked_for(release) == [None, f"bytes={SENT}-"]
     assert kubectl().path.read_bytes() == server.content
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+@pytest.mark.usefixtures("release")
+def test_a_kill_before_any_step_of_the_placement_leaves_no_broken_binary(
+    server: FileServer, cache: Path, renames: int
+) -> None:
+    command = [sys.executable, "-c", KILLED_AT_A_RENAME, str(renames)]
+    with started(command) as killed:
+        assert killed.wait(30) == -signal.SIGKILL
+    assert not kubectl().filled
+
+    with fetching() as again:
+        assert again.wait(30) == 0
+
+    assert kubectl().path.read_bytes() == server.content
+    assert [path.name for path in kubectl().staging.iterdir()] == ["lock"]
+    assert sorted(path.name for path in (cache / "bin").iterdir()) == [
+        ".staging",
+        "kubectl-v1.37.2",
+    ]
 
 
 @pytest.mark.build
