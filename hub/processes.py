@@ -55,11 +55,16 @@ def created(pid: int) -> float:
         return 0.0
 
 
-def _carries(process: psutil.Process, variable: str, value: str) -> bool:
+def mark_of(process: psutil.Process, variable: str) -> str:
+    """Return the value of the mark; empty without one, or when the process has gone."""
     try:
-        found = process.environ().get(variable, "")
+        return str(process.environ().get(variable, ""))
     except (psutil.Error, OSError):
-        return False
+        return ""
+
+
+def _carries(process: psutil.Process, variable: str, value: str) -> bool:
+    found = mark_of(process, variable)
     return found == value or found.startswith(f"{value}/")
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
-from graders.capacity import CapacityExhausted
+from graders.attempts import CapacityExhausted
 
 PATIENCE = 200
 """Seconds a start waits for a place; below the spawner's own limit."""
