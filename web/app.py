@@ -62,6 +62,7 @@ def _tell_templates(app: Flask, settings: Settings) -> None:
             "hub_url": settings.hub_url,
             "style_version": version,
             "live_updates": settings.htmx.is_file(),
+            "badges_page": f"{settings.prefix}/badges" if "badges" in app.blueprints else "",
         }
 
     app.context_processor(context)

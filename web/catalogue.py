@@ -12,6 +12,7 @@ from web.access import this_person
 from web.representation import page
 from web.site import site
 from web.standing import Standing, standings
+from web.totals import total_of
 
 blueprint = Blueprint("catalogue", __name__)
 
@@ -22,20 +23,19 @@ def show() -> Response:
     person = this_person()
     found = site().shelf.read()
     mine = list(standings(found.labs, site().record.attempts(person.name)).values())
-    broken = found.broken if person.instructor else ()
+    broken = [_problem_json(lab) for lab in found.broken] if person.instructor else []
     reasons = {s.lab.slug: site().shelf.why_not(s.lab) for s in mine}
     return page(
         "catalogue.html",
         {
             "labs": [_lab_json(standing, reasons[standing.lab.slug]) for standing in mine],
-            "broken": [_problem_json(lab) for lab in broken],
+            "broken": broken,
         },
         mine=mine,
         working=[standing for standing in mine if standing.live],
         broken=broken,
         reasons=reasons,
-        points=sum(standing.points for standing in mine),
-        of=sum(standing.lab.points for standing in mine),
+        total=total_of(s for s in mine if s.points or not reasons[s.lab.slug]),
     )
 
 
@@ -49,4 +49,6 @@ def _lab_json(standing: Standing, reason: str) -> dict[str, Any]:
 
 
 def _problem_json(lab: LabProblem) -> dict[str, Any]:
-    return {"slug": lab.slug, "problems": list(lab.problems)}
+    # The page says which folder; where the folder lies is nobody's business.
+    here = f"{lab.folder}/"
+    return {"slug": lab.slug, "problems": [said.removeprefix(here) for said in lab.problems]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from graders.lab import Lab, Task
@@ -22,6 +22,11 @@ from web.standing import Mark, Standing, standings
 blueprint = Blueprint("labs", __name__)
 
 
+_NOT_CHECKED = dict.fromkeys(
+    ("outcome", "message", "expected", "found", "hint", "done_at", "checked_at"), ""
+)
+
+
 @dataclass(frozen=True)
 class TaskLine:
     """One task in the list, with what its newest check found."""
@@ -32,7 +37,7 @@ class TaskLine:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        found = self.progress.to_json() if self.progress else {}
+        found = self.progress.to_json() if self.progress else _NOT_CHECKED
         return {**self.task.model_dump(mode="json"), **found, "done": self.mark is Mark.DONE}
 
 
@@ -73,9 +78,8 @@ def work_part(slug: str) -> Response:
     if seen == seen_at(pulse):
         return Response(status=204)
     news = not seen.startswith(f"{pulse}-")
-    return Response(
-        render_template("lab_work.html", polled=True, news=news, **_context(_work(lab)))
-    )
+    html = render_template("lab_work.html", polled=True, news=news, **_context(_work(lab)))
+    return make_response(html)
 
 
 @blueprint.get("/labs/<slug>/finish")
@@ -84,7 +88,7 @@ def ask_to_finish(slug: str) -> Response:
     work = _work(_lab(slug))
     if work.standing.live is None:
         return redirect(url_for(".show", slug=slug))
-    return Response(render_template("lab_finish.html", **_context(work)))
+    return make_response(render_template("lab_finish.html", **_context(work)))
 
 
 @blueprint.post("/labs/<slug>/finish")

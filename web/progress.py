@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from flask import Blueprint, abort, request
 from werkzeug.wrappers import Response
@@ -12,16 +11,10 @@ from graders.lab import Lab
 from web.access import instructors_only, this_person
 from web.representation import page
 from web.site import site
-from web.standing import MARKS, Standing, standings
+from web.standing import MARKS, standings
+from web.totals import by_domain, total_of
 
 blueprint = Blueprint("progress", __name__)
-
-
-class Share(NamedTuple):
-    """Points of so many."""
-
-    points: int
-    of: int
 
 
 @blueprint.get("/progress")
@@ -40,22 +33,12 @@ def show_learner() -> Response:
     return _progress_of(name, mine=False)
 
 
-def by_domain(mine: Iterable[Standing]) -> dict[str, Share]:
-    """Add up the points of best attempts by the domain of their tasks."""
-    totals: dict[str, Share] = {}
-    for standing in mine:
-        done = standing.best.done(standing.lab) if standing.best else ()
-        for task in standing.lab.tasks:
-            points, of = totals.get(task.domain, Share(0, 0))
-            totals[task.domain] = Share(points + task.points * (task in done), of + task.points)
-    return dict(sorted(totals.items()))
-
-
 def _progress_of(learner: str, *, mine: bool) -> Response:
     labs = site().shelf.read().labs
     each = list(standings(labs, site().record.attempts(learner)).values())
     recent = site().record.recent_verdicts(learner)
-    total = Share(sum(s.points for s in each), sum(s.lab.points for s in each))
+    counted = [s for s in each if s.points or not site().shelf.why_not(s.lab)]
+    total, domains = total_of(counted), by_domain(counted)
     return page(
         "progress.html",
         {
@@ -63,14 +46,14 @@ def _progress_of(learner: str, *, mine: bool) -> Response:
             "points": total.points,
             "of": total.of,
             "labs": [standing.to_json() for standing in each],
-            "domains": {code: share._asdict() for code, share in by_domain(each).items()},
+            "domains": {code: share._asdict() for code, share in domains.items()},
             "recent": [verdict.to_json() for verdict in recent],
         },
         learner=learner,
         mine=mine,
         each=each,
         total=total,
-        domains=by_domain(each),
+        domains=domains,
         recent=recent,
         titles=_titles(labs),
         marks=MARKS,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 
@@ -89,12 +90,12 @@ class Record:
         ]
 
     def learners(self, lab: str, matching: str = "") -> list[str]:
-        """Return the names of everybody who tried a lab, in order. One query."""
+        """Return the names of everybody who tried a lab, as people sort names. One query."""
         query = select(AttemptRow.learner).where(AttemptRow.lab == lab).distinct()
         if matching:
             query = query.where(AttemptRow.learner.icontains(matching, autoescape=True))
         with self._database.reading() as session:
-            return list(session.scalars(query.order_by(AttemptRow.learner)))
+            return sorted(session.scalars(query), key=_as_sorted)
 
     def learners_by_lab(self) -> dict[str, int]:
         """Return how many learners tried each lab. One query."""
@@ -151,6 +152,11 @@ class Record:
             row = session.execute(query.where(*_chosen(learner, lab))).one()
         attempts, newest_report, live_state, deadline = row
         return Pulse(attempts, newest_report or 0, live_state or "", deadline or "")
+
+
+def _as_sorted(name: str) -> tuple[str, str]:
+    """Return what a name is sorted by: é beside e, A beside a."""
+    return normalize("NFKD", name).casefold(), name
 
 
 def _chosen(learner: str | None, lab: str | None) -> list[ColumnElement[bool]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 import threading
 import time
@@ -17,7 +18,7 @@ import pytest
 import yaml
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from graders.ledger import Attempt, AttemptState, Ledger, open_ledger, timestamp
@@ -29,6 +30,13 @@ PREFIX = "/services/web"
 LEARN = "custom:labs:learn"
 AUTHOR = "custom:labs:author"
 ACCESS = "access:services!service=web"
+
+
+class _Quiet(WSGIRequestHandler):
+    """Writes no log: addresses hold codes."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
 
 
 class FakeHub:
@@ -56,7 +64,9 @@ class FakeHub:
         """What the proctor says instead of finishing."""
         self.site: Any = None
         """An app that answers everything that is not the hub, for browsers."""
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
+        self._server = make_server(
+            "127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet
+        )
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.port}"
@@ -139,8 +149,6 @@ def _token_in(request: Request) -> str:
 
 
 def _json(document: Any, status: int = 200) -> Response:
-    import json
-
     return Response(json.dumps(document), status, content_type="application/json")
 
 
