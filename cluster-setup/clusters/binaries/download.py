@@ -12,6 +12,7 @@ import shutil
 import tarfile
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
@@ -53,11 +54,18 @@ class Publisher:
         self._mirror = mirror.rstrip("/") if mirror else None
         self._pause = pause
         self._unreachable: dict[str, str] = {}
-        self._client = httpx.Client(
-            timeout=_TIMEOUT,
-            follow_redirects=True,
-            headers={"Accept-Encoding": "identity", "User-Agent": "assay"},
-        )
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        try:
+            return httpx.Client(
+                timeout=_TIMEOUT,
+                follow_redirects=True,
+                headers={"Accept-Encoding": "identity", "User-Agent": "assay"},
+            )
+        except (ImportError, ValueError) as error:
+            reason = f"the proxy that the environment names cannot be used ({error})"
+            raise ReleaseUnusable(reason) from error
 
     def __enter__(self) -> Publisher:
         return self
@@ -68,7 +76,8 @@ class Publisher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
 
     def download(self, release: Release, part: Path, scratch: Path, on_bytes: OnBytes) -> Path:
         """Bring the binary of a release into `scratch` and return its path.
@@ -140,9 +149,10 @@ class Publisher:
                 have = 0
             length = response.headers.get("Content-Length", "")
             total = have + int(length) if length.isdigit() else release.size
-            with part.open("ab" if have else "wb", buffering=0) as file:
+            with part.open("ab" if have else "wb") as file:
                 for chunk in response.iter_raw():
                     file.write(chunk)
+                    file.flush()
                     have += len(chunk)
                     on_bytes(have, total)
                     if have > limit:
@@ -164,6 +174,15 @@ class Publisher:
             self._unreachable[host] = f"{host} cannot be reached ({what})"
             return ReleaseUnusable(self._unreachable[host])
         return ReleaseUnusable(f"{url} could not be downloaded ({what})")
+
+
+def is_address(url: str) -> bool:
+    """Say whether files can be asked of a base URL."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host)
 
 
 def find_checksum(text: str, name: str) -> str | None:

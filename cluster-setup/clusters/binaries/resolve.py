@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from clusters.binaries.build import build_binary
-from clusters.binaries.download import Publisher, ReleaseUnusable
+from clusters.binaries.download import Publisher, ReleaseUnusable, is_address
 from clusters.binaries.lock import SOURCES, Binary, BinaryLock, host_platform, installed_lock
 from clusters.binaries.progress import Progress
 from clusters.binaries.store import Origin, Slot, sha256
@@ -142,8 +142,10 @@ def resolver() -> Resolver:
     problems = []
     if policy not in list(Policy):
         problems.append(f"ASSAY_BINARIES={policy}: use {', '.join(Policy)}")
-    if mirror and not mirror.startswith(("http://", "https://")):
-        problems.append(f"ASSAY_BINARIES_MIRROR={mirror}: use a URL that starts with http")
+    if mirror and not is_address(mirror):
+        problems.append(
+            f"ASSAY_BINARIES_MIRROR={mirror}: use a URL such as http://files.example.org"
+        )
     if problems:
         raise InputInvalid(problems)
     return Resolver(installed_lock(), SOURCES, Policy(policy), mirror)

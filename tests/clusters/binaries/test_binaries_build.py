@@ -64,6 +64,19 @@ def test_a_wrong_checksum_is_built_instead_and_said(resolver: Resolver, server: 
 
 
 @needs_go
+def test_a_proxy_that_cannot_be_used_is_built_instead_and_said(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "nonsense://127.0.0.1:1")
+    phases: list[Phase] = []
+
+    [tool] = resolver.resolve(["tool"], phases.append)
+
+    assert tool.source == "build"
+    assert "the proxy that the environment names cannot be used" in phases[0].message
+
+
+@needs_go
 def test_a_build_asks_no_server_when_only_builds_are_wanted(
     resolver: Resolver, server: FileServer
 ) -> None:
@@ -176,6 +189,12 @@ def test_a_module_says_which_go_it_needs(sources: Path) -> None:
     [
         ("ASSAY_BINARIES", "always", "ASSAY_BINARIES=always: use auto, download, build"),
         ("ASSAY_BINARIES_MIRROR", "files", "ASSAY_BINARIES_MIRROR=files: use a URL"),
+        ("ASSAY_BINARIES_MIRROR", "http://", "ASSAY_BINARIES_MIRROR=http://: use a URL"),
+        (
+            "ASSAY_BINARIES_MIRROR",
+            "http://f:port",
+            "ASSAY_BINARIES_MIRROR=http://f:port: use a URL",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_clear_sentence(
