@@ -193,7 +193,7 @@ def test_a_module_says_which_go_it_needs(sources: Path) -> None:
         (
             "ASSAY_BINARIES_MIRROR",
             "http://f:port",
-            "ASSAY_BINARIES_MIRROR=http://f:port: use a URL",
+            "MIRROR=http://f:port: use a URL",
         ),
     ],
 )

@@ -74,7 +74,7 @@ def test_this_host_is_named_as_releases_name_it() -> None:
 def test_a_broken_lock_tells_every_problem_with_its_key(sources: Path) -> None:
     path = sources / "lock.yaml"
     text = path.read_text()
-    text = text.replace("version: v1.0.0", "version: latest").replace("package:", "packge:")
+    text = text.replace("version: v1.0.0", "version: latest").replace("package:", "pkg:")
     path.write_text(text.replace("url: https://", "url: ftp://"))
 
     with pytest.raises(InputInvalid) as caught:
@@ -82,7 +82,7 @@ def test_a_broken_lock_tells_every_problem_with_its_key(sources: Path) -> None:
 
     told = "\n".join(caught.value.problems)
     assert "lock.yaml: binaries.tool.version: " in told
-    assert "lock.yaml: binaries.tool.build.packge: unknown key" in told
+    assert "lock.yaml: binaries.tool.build.pkg: unknown key" in told
     assert "lock.yaml: binaries.tool.build.package: Field required" in told
     assert "lock.yaml: binaries.tool.release.linux/amd64.url: " in told
 
