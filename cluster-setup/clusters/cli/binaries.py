@@ -27,7 +27,7 @@ def binaries() -> None:
     Bring everything that clusters need         assay binaries fetch
     Only one of them                            assay binaries fetch kubectl
     Never ask the network for a release         ASSAY_BINARIES=build assay binaries fetch
-    """  # noqa: D301
+    """
 
 
 @binaries.command("list")
@@ -38,7 +38,7 @@ def list_binaries(as_json: bool) -> None:
     \b
     Example:
       assay binaries list --json
-    """  # noqa: D301
+    """
     rows = [_describe(resolver(), name) for name in resolver().lock.binaries]
     if as_json:
         print_json(rows)
@@ -60,7 +60,7 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
       assay binaries fetch
       assay binaries fetch etcd kube-apiserver --json
       ASSAY_BINARIES_MIRROR=http://files.example.org assay binaries fetch
-    """  # noqa: D301
+    """
     chosen = resolver()
     with _progress(as_json) as on_phase:
         found = chosen.resolve(names or chosen.lock.binaries, on_phase)

@@ -40,7 +40,7 @@ def doctor(context: click.Context, provider_name: str, as_json: bool) -> None:
     Examples:
       assay doctor
       assay doctor --json | jq '.findings[] | select(.state != "ok")'
-    """  # noqa: D301
+    """
     diagnosis = diagnose(provider_name)
     if as_json:
         print_json(diagnosis.to_json())
