@@ -16,7 +16,7 @@ import urllib3
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
-from graders.errors import ClusterUnreachable, CredentialRefused, RequestInvalid
+from graders.errors import ClusterUnreachable, CredentialRefused, GradingError, RequestInvalid
 from graders.kubeconfig import Kubeconfig, load_kubeconfig
 
 USER_AGENT = "assay-grader"
@@ -29,8 +29,8 @@ _STALE_LIST = 410
 """The page token is too old: the list must be read again from the start."""
 
 
-class Refusal(Exception):
-    """The API server understood a request and said no.
+class Refusal(GradingError):
+    """The API server understood a request and said no; where it is no answer, it is our error.
 
     Attributes:
         code: HTTP status.
@@ -38,7 +38,7 @@ class Refusal(Exception):
     """
 
     def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(f"The API server refused ({code}): {message}")
         self.code = code
         self.message = message
 
@@ -145,10 +145,10 @@ class ApiServer:
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             reason = _say_why(error, seconds)
             raise ClusterUnreachable(f"The API server does not answer: {reason}") from error
-        return _answer(response.status, content)
+        return _answer(method, response.status, content)
 
 
-def _answer(status: int, content: bytes) -> dict[str, Any]:
+def _answer(method: str, status: int, content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content)
     except ValueError:
@@ -158,6 +158,8 @@ def _answer(status: int, content: bytes) -> dict[str, Any]:
     message = str(document.get("message", "")) if isinstance(document, dict) else ""
     if status == 401:
         raise CredentialRefused("The API server does not accept the grader's credential (401)")
+    if status == 403 and method == "GET":
+        raise CredentialRefused(f"The API server does not let the grader read (403): {message}")
     if status in (400, 405, 406, 413, 415):
         raise RequestInvalid(f"The API server cannot use this request ({status}): {message}")
     if 400 <= status < 500 and status != 429:
@@ -169,10 +171,10 @@ def _answer(status: int, content: bytes) -> dict[str, Any]:
 
 def _say_why(error: Exception, seconds: float) -> str:
     match error:
-        case urllib3.exceptions.ConnectTimeoutError():
-            return f"no connection within {_CONNECT_SECONDS:.0f} s"
         case urllib3.exceptions.NewConnectionError():
             return "connection refused"
+        case urllib3.exceptions.ConnectTimeoutError():
+            return f"no connection within {_CONNECT_SECONDS:.0f} s"
         case urllib3.exceptions.TimeoutError():
             return f"no answer within {seconds:.0f} s"
         case ApiException() | urllib3.exceptions.SSLError():

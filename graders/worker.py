@@ -17,7 +17,7 @@ import pytest
 
 from clusters.errors import AssayError
 from graders import probes
-from graders.api import ApiServer, Refusal
+from graders.api import ApiServer
 from graders.baseline import record_in_worker
 from graders.conduct import limit_resources
 from graders.discovery import Discovery
@@ -46,7 +46,7 @@ def main() -> None:
         else:
             _run_checks(order, ChecksPlugin(order, sender, kubeconfig, discovery))
         sender.send(Kind.END)
-    except (AssayError, Refusal) as error:
+    except AssayError as error:
         sender.send(Kind.BROKEN, message=str(error))
 
 
