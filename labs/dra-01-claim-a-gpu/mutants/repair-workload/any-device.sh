@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Runs, because it no longer says how much memory it needs.
+set -euo pipefail
+
+value() { kubectl get configmap lab --namespace assay-system --output "jsonpath={.data.$1}"; }
+
+name=$(value chat)
+namespace=$(value serving)
+
+# A claim template cannot be changed, only replaced.
+kubectl delete resourceclaimtemplate --namespace "$namespace" "$name-device"
+kubectl create --namespace "$namespace" --filename - <<MANIFEST
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaimTemplate
+metadata: {name: $name-device}
+spec:
+  spec:
+    devices:
+      requests:
+        - name: model
+          exactly:
+            deviceClassName: gpu.assay.dev
+MANIFEST
+kubectl patch deployment --namespace "$namespace" "$name" --type=json --patch '[
+  {"op": "replace", "path": "/spec/template/spec/resourceClaims/0/resourceClaimTemplateName", "value": "'"$name-device"'"}]'
+# Claims of the old template stay with their Pods: new Pods get new claims.
+kubectl rollout restart --namespace "$namespace" "deployment/$name"
+kubectl rollout status --namespace "$namespace" "deployment/$name" --timeout=60s

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Both Pods use one claim, so one device.
+set -euo pipefail
+
+value() { kubectl get configmap lab --namespace assay-system --output "jsonpath={.data.$1}"; }
+
+name=$(value trial)
+kubectl apply --namespace "$(value team)" --filename - <<MANIFEST
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaim
+metadata: {name: $name}
+spec:
+    devices:
+      requests:
+        - name: gpu
+          exactly: {deviceClassName: gpu.assay.dev}
+MANIFEST
+for pod in "$name-a" "$name-b"; do
+  kubectl apply --namespace "$(value team)" --filename - <<MANIFEST
+apiVersion: v1
+kind: Pod
+metadata: {name: $pod}
+spec:
+  containers:
+    - name: trial
+      image: registry.k8s.io/pause:3.10
+      resources: {claims: [{name: gpu}]}
+  resourceClaims:
+    - {name: gpu, resourceClaimName: $name}
+MANIFEST
+done
+kubectl wait --namespace "$(value team)" --for=condition=Ready "pod/$name-a" "pod/$name-b" --timeout=30s
