@@ -48,9 +48,11 @@ def main() -> None:
         )
     )
     when_parent_dies(lambda: os._exit(0))
-    server.run(sockets=[listener])
-    logging.shutdown()
-    os._exit(0)  # a check in a thread would keep the process; it has counted nothing
+    try:
+        server.run(sockets=[listener])
+    finally:
+        logging.shutdown()
+        os._exit(0)  # a check in a thread would keep the process; it has counted nothing
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from concurrent.futures import Executor
 
 import httpx
@@ -23,6 +24,8 @@ from graders.proctor.view import attempt_document
 
 EVERY = 5.0
 """Seconds between two rounds."""
+LOOK_AT_HUB_EVERY = 30.0
+"""Seconds between two looks at the notebook servers while no attempt ends."""
 
 log = logging.getLogger("assay.proctor")
 
@@ -47,6 +50,7 @@ class Reconciler:
         self._threads = threads
         self._soon = asyncio.Event()
         self._live: dict[str, Attempt] = {}
+        self._looked_at_hub = float("-inf")
 
     def hurry(self) -> None:
         """Run the next round at once."""
@@ -76,18 +80,24 @@ class Reconciler:
             self._metrics.repairs.inc()
             log.info("reconcile: %s", action)
         live = await loop.run_in_executor(self._threads, self._read_live)
-        await self._announce_ended(live)
-        self._live = live
-        self._metrics.live.set(len(live))
-        if self._servers is not None:
-            wanted = {Seat(attempt.learner, attempt.lab) for attempt in live.values()}
-            for seat in await self._servers.stop_all_but(wanted):
-                log.info("reconcile: stopped a notebook server of lab %s", seat.lab)
-
-    async def _announce_ended(self, live: dict[str, Attempt]) -> None:
-        for id in self._live.keys() - live.keys():
+        ended = self._live.keys() - live.keys()
+        for id in ended:
             document = await asyncio.to_thread(self._document, id)
             self._events.publish(id, "attempt", document)
+        self._live = live
+        self._metrics.live.set(len(live))
+        if ended or time.monotonic() - self._looked_at_hub > LOOK_AT_HUB_EVERY:
+            await self._stop_servers(live)
+
+    async def _stop_servers(self, live: dict[str, Attempt]) -> None:
+        """Stop the notebook servers of attempts that are over."""
+        if self._servers is None:
+            return
+        self._looked_at_hub = float("-inf")  # if this fails, the next round tries again
+        wanted = {Seat(attempt.learner, attempt.lab) for attempt in live.values()}
+        for seat in await self._servers.stop_all_but(wanted):
+            log.info("reconcile: stopped a notebook server of lab %s", seat.lab)
+        self._looked_at_hub = time.monotonic()
 
     def _document(self, id: str) -> dict[str, object]:
         return attempt_document(self._ledger, self._ledger.attempt(id))
