@@ -58,11 +58,16 @@ class TimeIsUp(BaseException):
 
 
 class Conduct:
-    """Watches one check at a time. Installed once; hooks cannot be removed."""
+    """Watches one check at a time. Installed once; hooks cannot be removed.
+
+    Threads that exist before are not watched: one of them ends the worker with its runner.
+    """
 
     def __init__(self) -> None:
         self._watching = False
         self._broken = ""
+        others = {thread.ident for thread in threading.enumerate()}
+        self._exempt = others - {threading.get_ident()}
         sys.addaudithook(self._hear)
 
     @contextmanager
@@ -101,7 +106,7 @@ class Conduct:
         raise TimeIsUp
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._watching:
+        if not self._watching or threading.get_ident() in self._exempt:
             return
         what = _FORBIDDEN.get(event, "")
         if event == "open" and _writes(arguments):

@@ -1,0 +1,449 @@
+"""Probes on a real cluster: nobody can prepare for them, and nothing is left of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusters.provider import Cluster
+from graders import probes
+from graders.api import ApiServer
+from graders.checks import CheckFailed
+from graders.discovery import Discovery
+from graders.errors import GradingError, ProbeRefused, RequestInvalid
+from graders.lab import Lab
+from graders.probes import LABEL, differences, refuser
+from graders.report import Outcome
+from graders.runner import GradingJob, grade
+from graders.view import ClusterView, Missing
+
+pytestmark = pytest.mark.cluster
+
+Kubectl = Callable[..., str]
+
+
+def pod(namespace: str, **spec: Any) -> dict[str, Any]:
+    container = {"name": "main", "image": "registry.example/none"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": namespace},
+        "spec": {"containers": [container], **spec},
+    }
+
+
+def config_map(namespace: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace}}
+
+
+def pod_with_devices(view: ClusterView, namespace: str, count: int) -> list[dict[str, Any]]:
+    name = view.random_name()
+    request = {"name": "gpu", "exactly": {"deviceClassName": "gpu.assay.dev", "count": count}}
+    template = {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"spec": {"devices": {"requests": [request]}}},
+    }
+    claims = [{"name": "gpu", "resourceClaimTemplateName": name}]
+    return [template, pod(namespace, resourceClaims=claims)]
+
+
+def left(view: ClusterView, *kinds: str) -> list[str]:
+    return [item["metadata"]["name"] for kind in kinds for item in view.list(kind, None, LABEL)]
+
+
+def test_a_probe_has_a_name_that_nobody_can_guess(view: ClusterView, namespace: str) -> None:
+    with (
+        view.create_probe(config_map(namespace)) as one,
+        view.create_probe(config_map(namespace)) as two,
+    ):
+        assert one.name != two.name
+        assert left(view, "ConfigMap") == sorted([one.name, two.name])
+
+    assert left(view, "ConfigMap") == []
+
+
+def test_a_name_that_was_not_drawn_is_refused(view: ClusterView, namespace: str) -> None:
+    manifest = config_map(namespace)
+    manifest["metadata"]["name"] = "probe"
+
+    with pytest.raises(RequestInvalid, match="not random"), view.create_probe(manifest):
+        pass
+
+
+def test_a_probe_is_scheduled_and_then_gone_with_its_claims(
+    view: ClusterView, namespace: str
+) -> None:
+    with view.create_probe(*pod_with_devices(view, namespace, 2)) as probe:
+        running = probe.wait_until(
+            lambda found: found["status"]["phase"] == "Running", 20, "It does not run", index=1
+        )
+        assert len(view.list("ResourceClaim", namespace)) == 1
+        assert running["metadata"]["uid"] == probe.documents[1]["metadata"]["uid"]
+
+    assert view.list("ResourceClaim", namespace) == []
+    assert left(view, "Pod", "ResourceClaimTemplate") == []
+
+
+def test_a_probe_that_does_not_become_what_it_should_says_what_it_is(
+    view: ClusterView, namespace: str
+) -> None:
+    with view.create_probe(*pod_with_devices(view, namespace, 9)) as probe:
+        with pytest.raises(CheckFailed) as failure:
+            probe.wait_until(
+                lambda found: found["status"]["phase"] == "Running",
+                1,
+                "Nine devices do not fit",
+                index=1,
+                found=lambda found: found["status"]["phase"],
+            )
+
+    assert failure.value.found == "Pending"
+    assert left(view, "Pod") == []
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, SystemExit])
+def test_a_probe_is_removed_however_the_check_ends(
+    view: ClusterView, namespace: str, error: type[BaseException]
+) -> None:
+    with pytest.raises(error), view.create_probe(config_map(namespace)):
+        raise error
+
+    assert left(view, "ConfigMap") == []
+
+
+def test_the_first_of_two_is_removed_when_the_second_is_refused(
+    view: ClusterView, namespace: str
+) -> None:
+    invalid = pod(namespace, restartPolicy="Sometimes")
+
+    with pytest.raises(ProbeRefused, match="restartPolicy"):
+        with view.create_probe(config_map(namespace), invalid):
+            pass
+
+    assert left(view, "ConfigMap", "Pod") == []
+
+
+def test_a_manifest_with_a_misspelt_field_is_the_authors_mistake(
+    view: ClusterView, namespace: str
+) -> None:
+    with pytest.raises(RequestInvalid, match="restartPolice"):
+        with view.create_probe(pod(namespace, restartPolice="Always")):
+            pass
+    with pytest.raises(RequestInvalid, match="restartPolice"):
+        view.dry_run(pod(namespace, restartPolice="Always"))
+
+
+@contextmanager
+def policy(kubectl: Kubectl, namespace: str) -> Iterator[str]:
+    name = f"no-pods-in-{namespace}"
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["pods"],
+    }
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    spec = {
+        "matchConstraints": {"namespaceSelector": selector, "resourceRules": [rule]},
+        "validations": [{"expression": "'tier' in object.metadata.labels", "message": "no tier"}],
+    }
+    binding = {"policyName": name, "validationActions": ["Deny"]}
+    kubectl(
+        "create",
+        manifest=[
+            _cluster_object("ValidatingAdmissionPolicy", name, spec=spec),
+            _cluster_object("ValidatingAdmissionPolicyBinding", name, spec=binding),
+        ],
+    )
+    yield name
+    kubectl("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", name)
+
+
+def _cluster_object(kind: str, name: str, **rest: object) -> dict[str, Any]:
+    api_version = "admissionregistration.k8s.io/v1"
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, **rest}
+
+
+def test_a_policy_that_refuses_a_probe_is_named(
+    view: ClusterView, kubectl: Kubectl, namespace: str
+) -> None:
+    with policy(kubectl, namespace) as name:
+        view.wait_until(lambda: not view.dry_run(pod(namespace)).accepted, 10, "never enforced")
+
+        with pytest.raises(ProbeRefused, match=f"ValidatingAdmissionPolicy {name}: .*no tier"):
+            with view.create_probe(pod(namespace)):
+                pass
+        refused = view.dry_run(pod(namespace))
+
+    assert (refused.accepted, refused.refused_by) == (False, f"ValidatingAdmissionPolicy {name}")
+    assert "no tier" in refused.reason
+    assert left(view, "Pod") == []
+
+
+def test_a_webhook_that_does_not_answer_is_named(
+    view: ClusterView, kubectl: Kubectl, namespace: str
+) -> None:
+    name = f"broken-{namespace}"
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["configmaps"],
+    }
+    webhook = {
+        "name": "broken.example.com",
+        "clientConfig": {"url": "https://127.0.0.1:9/none"},
+        "rules": [rule],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 1,
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+    }
+    configuration = _cluster_object("ValidatingWebhookConfiguration", name, webhooks=[webhook])
+    kubectl("create", manifest=configuration)
+    try:
+        view.wait_until(lambda: not view.dry_run(config_map(namespace)).accepted, 10, "never")
+
+        with pytest.raises(ProbeRefused, match=r"admission webhook broken\.example\.com"):
+            with view.create_probe(config_map(namespace)):
+                pass
+    finally:
+        kubectl("delete", "validatingwebhookconfiguration", name)
+
+
+def test_a_quota_that_refuses_a_probe_is_named(
+    view: ClusterView, kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl("create", "quota", "none", "--hard=pods=0", f"--namespace={namespace}")
+
+    def refused_by() -> str:
+        return view.dry_run(pod(namespace)).refused_by
+
+    assert view.wait_until(refused_by, 10, "never enforced") == "ResourceQuota none"
+
+
+def test_a_dry_run_says_yes_and_makes_nothing(view: ClusterView, namespace: str) -> None:
+    answer = view.dry_run(pod(namespace))
+
+    assert answer.accepted
+    assert view.list("Pod", namespace) == []
+
+
+def test_a_dry_run_is_not_decided_by_an_object_of_that_name(
+    view: ClusterView, kubectl: Kubectl, namespace: str
+) -> None:
+    manifest = pod(namespace)
+    manifest["metadata"]["name"] = "taken"
+    kubectl("create", manifest=manifest)
+
+    assert view.dry_run(manifest).accepted
+
+
+def test_a_dry_run_without_its_namespace_is_the_learners(view: ClusterView) -> None:
+    with pytest.raises(Missing, match="no-such"):
+        view.dry_run(pod("no-such"))
+
+
+def test_a_probe_that_is_changed_on_its_way_in_is_not_believed(
+    view: ClusterView, namespace: str, kubectl: Kubectl
+) -> None:
+    name = f"shrink-{namespace}"
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["configmaps"],
+    }
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    expression = 'Object{data: {"size": "1"}}'
+    spec = {
+        "matchConstraints": {"namespaceSelector": selector, "resourceRules": [rule]},
+        "reinvocationPolicy": "Never",
+        "mutations": [
+            {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}
+        ],
+    }
+    probe = {**config_map(namespace), "data": {"size": "9"}}
+    kubectl(
+        "create",
+        manifest=[
+            _cluster_object("MutatingAdmissionPolicy", name, spec=spec),
+            _cluster_object("MutatingAdmissionPolicyBinding", name, spec={"policyName": name}),
+        ],
+    )
+    try:
+
+        def changed() -> bool:
+            try:
+                with view.create_probe(probe):
+                    return False
+            except ProbeRefused as error:
+                return "changed the probe ConfigMap" in str(error) and "data.size" in str(error)
+
+        assert view.wait_until(changed, 10, "It was believed")
+    finally:
+        kubectl("delete", "mutatingadmissionpolicy,mutatingadmissionpolicybinding", name)
+
+    assert left(view, "ConfigMap") == []
+
+
+def test_a_probe_that_the_learner_removes_is_our_error(
+    view: ClusterView, kubectl: Kubectl, namespace: str
+) -> None:
+    with view.create_probe(config_map(namespace)) as probe:
+        kubectl("delete", "configmap", probe.name, f"--namespace={namespace}")
+        kubectl("create", "configmap", probe.name, f"--namespace={namespace}")
+
+        with pytest.raises(ProbeRefused, match="was removed while the check looked at it"):
+            probe.read()
+
+    assert view.find("ConfigMap", probe.name, namespace), "the learner's own was removed"
+
+
+def test_a_probe_that_does_not_go_is_our_error(
+    view: ClusterView, kubectl: Kubectl, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "CLEANUP_SECONDS", 0.5)
+    finalizers = '--patch={"metadata": {"finalizers": %s}}'
+
+    probe = view.create_probe(config_map(namespace))
+    made = probe.__enter__()
+    place = ("configmap", made.name, f"--namespace={namespace}", "--type=merge")
+    kubectl("patch", *place, finalizers % '["example.com/mine"]')
+
+    with pytest.raises(GradingError, match="a finalizer holds it"):
+        probe.__exit__(None, None, None)
+
+    kubectl("patch", *place, finalizers % "[]")
+
+
+def test_who_refused_is_read_from_the_servers_words() -> None:
+    assert refuser('admission webhook "a.b.c" denied the request: no') == "admission webhook a.b.c"
+    assert refuser('pods "x" is forbidden: violates PodSecurity "restricted:latest": a') == (
+        "Pod Security level restricted:latest"
+    )
+    assert refuser("something else") == ""
+
+
+def test_defaults_are_no_change_and_other_values_are() -> None:
+    wanted = {"cpu": "1000m", "ports": [{"port": 80}], "labels": {}, "name": "a"}
+    found = {"cpu": "1", "ports": [{"port": 80, "protocol": "TCP"}, {"port": 81}], "name": "a"}
+
+    assert list(differences(wanted, found)) == []
+    assert list(differences(wanted, {**found, "cpu": "2", "ports": []})) == ["cpu", "ports"]
+    assert list(differences({"a": {"b": False}}, {"a": {"b": True}})) == ["a.b"]
+    assert list(differences({"a": {"b": 1}}, {})) == ["a"]
+
+
+# What a killed grader leaves
+
+
+LEAVES_PROBES = """
+    import os
+    from graders import check
+
+    @check("leaves")
+    def test_leaves(cluster):
+        name = cluster.random_name()
+        request = {{"name": "gpu", "exactly": {{"deviceClassName": "gpu.assay.dev"}}}}
+        template = {{"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaimTemplate",
+                     "metadata": {{"namespace": "{namespace}", "name": name}},
+                     "spec": {{"spec": {{"devices": {{"requests": [request]}}}}}}}}
+        claims = [{{"name": "gpu", "resourceClaimTemplateName": name}}]
+        containers = [{{"name": "main", "image": "none"}}]
+        pod = {{"apiVersion": "v1", "kind": "Pod", "metadata": {{"namespace": "{namespace}"}},
+                "spec": {{"containers": containers, "resourceClaims": claims}}}}
+        with cluster.create_probe(template, pod) as probe:
+            probe.wait_until(lambda found: found["status"]["phase"] == "Running", 20, "no", index=1)
+            {end}
+
+    @check("looks")
+    def test_looks(cluster):
+        left = [item["metadata"]["name"] for kind in ("Pod", "ResourceClaimTemplate")
+                for item in cluster.list(kind, "{namespace}", "assay.dev/probe")]
+        assert not left, f"left: {{left}}"
+        assert not cluster.list("ResourceClaim", "{namespace}"), "a claim is left"
+"""
+
+
+def test_what_a_killed_worker_left_is_swept_before_the_next_check(
+    write_lab: Callable[..., Lab], make_job: Callable[..., GradingJob], namespace: str
+) -> None:
+    end = "os._exit(1)"
+    lab = write_lab(LEAVES_PROBES.format(namespace=namespace, end=end), leaves=60, looks=60)
+
+    leaves, looks = grade(make_job(lab)).results
+
+    assert leaves.outcome is Outcome.ERROR
+    assert looks.outcome is Outcome.PASSED, looks.message
+
+
+def test_what_a_killed_runner_left_is_swept_by_the_next_one(
+    write_lab: Callable[..., Lab],
+    make_job: Callable[..., GradingJob],
+    view: ClusterView,
+    graded_cluster: Cluster,
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    end = f"open('{tmp_path}/fifo').read()"  # waits for ever, as nobody writes
+    lab = write_lab(LEAVES_PROBES.format(namespace=namespace, end=end), leaves=60, looks=60)
+    os.mkfifo(tmp_path / "fifo")
+    script = tmp_path / "grade.py"
+    script.write_text(_GRADE_IN_A_PROCESS.format(job=_arguments(make_job(lab))))
+    runner = subprocess.Popen([sys.executable, str(script)])
+    (worker,) = view.wait_until(lambda: _children(runner.pid), 30, "It starts no worker")
+    view.wait_until(lambda: left(view, "Pod"), 60, "It makes no probe")
+
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    view.wait_until(lambda: not Path(f"/proc/{worker}").exists(), 10, "The worker lives on")
+    assert left(view, "Pod"), "the probe must be left, or this tests nothing"
+    (looks,) = grade(make_job(lab, tasks=("looks",))).results
+
+    assert looks.outcome is Outcome.PASSED, looks.message
+
+
+_GRADE_IN_A_PROCESS = """
+from pathlib import Path
+from graders.lab import load_lab
+from graders.runner import GradingJob, grade
+grade(GradingJob(**{job}))
+"""
+
+
+def _arguments(job: GradingJob) -> str:
+    return (
+        f"dict(lab=load_lab(Path({str(job.lab.folder)!r})), attempt='a', learner='ada', seed=7, "
+        f"grader_kubeconfig=Path({str(job.grader_kubeconfig)!r}), "
+        f"audit_log=Path({str(job.audit_log)!r}), cluster_uid={job.cluster_uid!r}, "
+        f"tasks={job.tasks!r})"
+    )
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_copy_of_a_probe_that_the_learner_made_is_left_alone(
+    view: ClusterView, kubectl: Kubectl, graded_cluster: Cluster, namespace: str
+) -> None:
+    manifest = config_map(namespace)
+    manifest["metadata"] |= {"name": "mine", "labels": {LABEL: "true"}}
+    kubectl("create", manifest=manifest)
+
+    with ApiServer.from_file(graded_cluster.grader_kubeconfig) as api:
+        assert probes.sweep(api, Discovery()) == []
+
+    assert view.find("ConfigMap", "mine", namespace)
+    kubectl("delete", "configmap", "mine", f"--namespace={namespace}")
