@@ -1,14 +1,13 @@
-"""Unseen devices: a node of the grader's own, to learn what a claim admits and what it does not.
+"""Unseen devices: a node of the grader's own, with devices that nobody has seen before.
 
-A claim that knows today's hardware by heart gets the right device today. To tell it from a claim
-that says what is needed, the grader publishes devices that nobody has seen, some just good enough
-and some just not, and asks the real scheduler for them until it refuses.
+Only the grader's probes can have them, so what a claim is given there depends on nothing but the
+claim, and however many devices of the lab are in use does not matter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,41 +47,10 @@ class UnseenDevice:
     """Attribute `driverVersion`, a semantic version."""
 
 
-def claims_granted(
-    cluster: ClusterView, inventory: Inventory, spec: Object, devices: Sequence[UnseenDevice]
-) -> list[frozenset[str]]:
-    """Claim by the same spec again and again until the scheduler refuses.
-
-    Args:
-        cluster: the cluster.
-        inventory: names the driver and the class of the devices.
-        spec: spec of a ResourceClaim, as a template holds it.
-        devices: what there is to be had, by the grader's probes alone.
-
-    Returns:
-        For each claim that was granted the names of its devices.
-
-    Raises:
-        CheckFailed: a claim was given a device of somebody else.
-        GradingError: the scheduler does not decide, or something interferes with the probes.
-    """
-    with _unseen_node(cluster, inventory, devices) as node, ExitStack() as probes:
-        # A control before: the scheduler works and knows the new devices.
-        probes.enter_context(node.hold([_CONTROL]))
-        granted: list[frozenset[str]] = []
-        while given := probes.enter_context(node.claim(spec)):
-            granted.append(given)
-        # A control behind: what was refused was free, so it was the claim that did not admit it.
-        if rest := {device.name for device in devices}.difference(*granted):
-            probes.enter_context(node.hold(sorted(rest)))
-        return granted
-
-
-_CONTROL = "control"
-
-
 @dataclass(frozen=True)
-class _UnseenNode:
+class UnseenNode:
+    """The node, while its devices are there to be claimed."""
+
     cluster: ClusterView
     inventory: Inventory
     node: str
@@ -91,14 +59,23 @@ class _UnseenNode:
 
     @contextmanager
     def claim(self, spec: Object) -> Iterator[frozenset[str]]:
-        """Claim by this spec; what was given, nothing when the scheduler refuses."""
+        """Claim by this spec; yields the names of what was given, none when refused.
+
+        Raises:
+            CheckFailed: it was given a device of somebody else.
+            GradingError: the scheduler does not decide, or something interferes with the probe.
+        """
         with self._ask(spec) as probe:
             _await(lambda: _is_decided(probe), "The scheduler did not decide about a probe")
             yield self._given(probe)
 
     @contextmanager
     def hold(self, names: Sequence[str]) -> Iterator[None]:
-        """Claim exactly these devices, which must be free."""
+        """Claim exactly these devices.
+
+        Raises:
+            GradingError: the scheduler does not give them, although nobody can have them.
+        """
         with self._ask(self._spec_for(names)) as probe:
             _await(lambda: results_of(probe.read()), "The grader cannot claim its own devices")
             yield
@@ -166,24 +143,28 @@ class _UnseenNode:
 
 
 @contextmanager
-def _unseen_node(
+def unseen_node(
     cluster: ClusterView, inventory: Inventory, devices: Sequence[UnseenDevice]
-) -> Iterator[_UnseenNode]:
+) -> Iterator[UnseenNode]:
+    """Publish devices on a node of their own for as long as the `with` block runs.
+
+    Raises:
+        GradingError: they could not be published, or not be removed.
+    """
     driver = inventory["driver"]
     node = cluster.random_name()
-    everything = [UnseenDevice(_CONTROL, "1Mi", "0.0.0"), *devices]
-    names = {device.name: cluster.random_name() for device in everything}
+    names = {device.name: cluster.random_name() for device in devices}
     slice_spec = {
         "driver": driver,
         "nodeName": node,
         "pool": {"name": node, "generation": 1, "resourceSliceCount": 1},
-        "devices": [_published(device, names[device.name]) for device in everything],
+        "devices": [_published(device, names[device.name]) for device in devices],
     }
     with cluster.create_probe(
         _node(node),
         {"apiVersion": _DRA, "kind": "ResourceSlice", "metadata": {}, "spec": slice_spec},
     ):
-        yield _UnseenNode(cluster, inventory, node, names)
+        yield UnseenNode(cluster, inventory, node, names)
 
 
 def _node(name: str) -> dict[str, Any]:
