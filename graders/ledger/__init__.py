@@ -2,6 +2,7 @@
 
 from graders.ledger.attempt import Attempt
 from graders.ledger.database import LedgerError, database_url
+from graders.ledger.export import export_attempt
 from graders.ledger.ledger import Ledger, open_ledger
 from graders.ledger.progress import TaskProgress
 from graders.ledger.tables import LIVE_STATES, AttemptState, timestamp
@@ -14,6 +15,7 @@ __all__ = [
     "LedgerError",
     "TaskProgress",
     "database_url",
+    "export_attempt",
     "open_ledger",
     "timestamp",
 ]

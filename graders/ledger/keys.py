@@ -66,6 +66,10 @@ class Keyring:
         """Return the public half of the proctor's key."""
         return self.signing_key().public_key()
 
+    def public_key_pem(self) -> str:
+        """Return the public half as PEM text."""
+        return _public_pem(self.signing_key()).decode("ascii")
+
     def seal(self, ledger: str) -> Seal:
         """Return the seal of the ledger at the URL `ledger`; an empty one before the first."""
         try:
@@ -89,7 +93,7 @@ class Keyring:
 
     def _publish(self, key: Ed25519PrivateKey) -> None:
         path = self.folder / "proctor.pub.pem"
-        pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        pem = _public_pem(key)
         if not path.exists() or path.read_bytes() != pem:
             self._write(path, pem)
 
@@ -104,6 +108,10 @@ class Keyring:
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self.folder / ".lock")
+
+
+def _public_pem(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _read_key(path: Path) -> Ed25519PrivateKey:

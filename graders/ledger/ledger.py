@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
@@ -38,6 +38,18 @@ def open_ledger(url: str | None = None, keys: Path | None = None) -> Ledger:
     engine = connect(url or database_url())
     migrate(engine)
     return Ledger(engine, Keyring(keys or home() / "keys"))
+
+
+class SignedReport(NamedTuple):
+    """A report as it was signed."""
+
+    body: bytes
+    """Its canonical JSON."""
+    previous: str
+    """Link of the report before it."""
+    link: str
+    signature: bytes
+    """Ed25519 over the link."""
 
 
 class Ledger:
@@ -179,6 +191,20 @@ class Ledger:
         with self._reading() as session:
             return [Report.model_validate_json(body) for body in session.scalars(query)]
 
+    def signed_reports(self, attempt: str) -> list[SignedReport]:
+        """Return the reports of an attempt as they were signed, oldest first."""
+        query = (
+            select(ReportRow.body, ReportRow.previous, ReportRow.link, ReportRow.signature)
+            .where(ReportRow.attempt == attempt)
+            .order_by(ReportRow.number)
+        )
+        with self._reading() as session:
+            return [SignedReport(*row) for row in session.execute(query)]
+
+    def public_key_pem(self) -> str:
+        """Return the public half of the proctor's key, for whoever verifies."""
+        return self._keyring.public_key_pem()
+
     def progress(self, attempt: str) -> dict[str, TaskProgress]:
         """Return how far each checked task of an attempt is, by task id."""
         return progress_of(self.reports(attempt))
@@ -197,12 +223,8 @@ class Ledger:
         return done
 
     def evidence(self, attempt: str) -> list[str]:
-        """Return the links of an attempt's reports, oldest first: what a credential may cite."""
-        query = (
-            select(ReportRow.link).where(ReportRow.attempt == attempt).order_by(ReportRow.number)
-        )
-        with self._reading() as session:
-            return list(session.scalars(query))
+        """Return the links of an attempt's reports, oldest first: what a credential cites."""
+        return [signed.link for signed in self.signed_reports(attempt)]
 
     def verify(self) -> list[str]:
         """Check every link, signature and verdict; return each problem in one sentence."""

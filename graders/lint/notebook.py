@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from clusters.errors import InputInvalid
 from graders.lab import Lab
@@ -15,10 +17,12 @@ def notebook_problems(lab: Lab) -> Iterator[str]:
     """Yield what is wrong with `notebook.ipynb`."""
     path = lab.folder / "notebook.ipynb"
     try:
-        cells = [cell_source(cell) for cell in read_notebook(path)["cells"]]
+        notebook = read_notebook(path)
     except InputInvalid as error:
         yield from error.problems
         return
+    cells = [cell_source(cell) for cell in notebook["cells"]]
+    yield from _schema_problems(path, notebook)
     yield from problems_for_seeds(lab, render_notebook)
     answers = {name for name, spec in lab.document.parameters.items() if spec.answer}
     for number, cell in enumerate(cells, 1):
@@ -28,3 +32,14 @@ def notebook_problems(lab: Lab) -> Iterator[str]:
     for task in lab.tasks:
         if task.id not in text:
             yield f"{path}: does not mention the task {task.id!r}, for example as %check {task.id}"
+
+
+def _schema_problems(path: Path, notebook: dict[str, Any]) -> Iterator[str]:
+    import nbformat  # 1.5 s, for the grammars of every format of JSON Schema
+
+    try:
+        nbformat.validate(notebook)
+    except nbformat.ValidationError as error:
+        where = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.path)
+        key = f"{where.lstrip('.')}: " if where else ""
+        yield f"{path}: {key}{error.message.splitlines()[0]}"

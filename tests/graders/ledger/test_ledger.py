@@ -111,7 +111,7 @@ def test_appending_twice_stores_once(
     ledger.append(report)
 
     assert ledger.reports(report.attempt) == [report]
-    assert len(ledger.evidence(report.attempt)) == 1
+    assert len(ledger.signed_reports(report.attempt)) == 1
     with pytest.raises(LedgerError, match="another report with the id"):
         ledger.append(report.model_copy(update={"learner": "eve"}))
 

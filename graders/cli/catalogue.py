@@ -1,0 +1,67 @@
+"""`assay lab list`: the labs of this installation, and what it cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from clusters.capability import Capability
+from clusters.cli.cluster import provider_option
+from clusters.cli.output import err, json_option, out, print_json
+from clusters.provider import provider_named
+from graders.catalogue import LabProblem, all_labs, labs_folder
+from graders.lab import Lab
+
+
+@click.command(name="list")
+@provider_option
+@json_option
+def list_labs(provider_name: str, as_json: bool) -> None:
+    r"""Show the labs, and what this installation cannot run.
+
+    \b
+    assay lab list
+    ASSAY_LABS=~/my-labs assay lab list --json
+    """
+    labs = all_labs()
+    offered = provider_named(provider_name).capabilities
+    if as_json:
+        print_json([_document(found, offered) for found in labs])
+        return
+    if not labs:
+        out.print(f"No labs in {escape(str(labs_folder()))}. Write one with `assay lab new`.")
+        return
+    good = [found for found in labs if isinstance(found, Lab)]
+    out.print(_table(good, offered), soft_wrap=False)
+    for broken in labs:
+        if isinstance(broken, LabProblem):
+            err.print(f"[red]{escape(broken.slug)} cannot be read:[/] `assay lab lint` says why")
+
+
+def _document(found: Lab | LabProblem, offered: frozenset[Capability]) -> dict[str, Any]:
+    if isinstance(found, LabProblem):
+        return {"slug": found.slug, "problems": list(found.problems)}
+    return {**found.to_json(), "missing_capabilities": _missing(found, offered), "problems": []}
+
+
+def _table(labs: Sequence[Lab], offered: frozenset[Capability]) -> Table:
+    table = Table("lab", "title", "tasks", "points", "minutes", "runs here", box=None)
+    for found in labs:
+        missing = _missing(found, offered)
+        table.add_row(
+            f"[bold]{found.slug}[/]",
+            escape(found.title),
+            str(len(found.tasks)),
+            str(found.points),
+            str(found.document.minutes),
+            f"[yellow]no, needs {', '.join(missing)}[/]" if missing else "[green]yes[/]",
+        )
+    return table
+
+
+def _missing(found: Lab, offered: frozenset[Capability]) -> list[str]:
+    return sorted(c.value for c in set(found.document.capabilities) - offered)

@@ -1,0 +1,132 @@
+"""Remote: the proctor as a notebook sees it, over HTTP with the learner's own token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from clusters.errors import EXIT_USAGE, AssayError, ClusterError
+from graders.report import CheckResult, Report
+
+OnResult = Callable[[CheckResult], None]
+
+_SECONDS = httpx.Timeout(10.0, read=600.0)
+"""A check may wait long for its result, and longer behind another one."""
+_AWAY = "the proctor does not answer; nothing was counted, your work is safe: try again in a moment"
+_VARIABLES = ("ASSAY_PROCTOR_URL", "ASSAY_ATTEMPT", "JUPYTERHUB_API_TOKEN")
+
+
+class RequestRefused(AssayError):
+    """The proctor refused a request; the sentence is its own."""
+
+    exit_code = EXIT_USAGE
+
+
+class ProctorUnreachable(ClusterError):
+    """The proctor does not answer, or answers that it could not."""
+
+
+class RemoteAttempt:
+    """The attempt of a notebook, checked by the proctor."""
+
+    def __init__(self, url: str, attempt: str, token: str) -> None:
+        """Talk to the proctor at `url` about one attempt.
+
+        Args:
+            url: base address of the proctor.
+            attempt: id of the attempt.
+            token: the learner's token of the hub.
+        """
+        self.id = attempt
+        self._url = url.rstrip("/")
+        self._headers = {
+            "Authorization": f"token {token}",
+            "Accept": "application/x-ndjson, application/json",
+        }
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> RemoteAttempt | None:
+        """Return the attempt of the notebook that this process was started in; None outside."""
+        values = [environment.get(name) for name in _VARIABLES]
+        url, attempt, token = values
+        return cls(url, attempt, token) if url and attempt and token else None
+
+    def show(self) -> dict[str, Any]:
+        """Return the attempt with its `tasks`.
+
+        Raises:
+            RequestRefused: it is not this learner's.
+            ProctorUnreachable: the proctor does not answer.
+        """
+        return self._ask("GET", "")
+
+    def check(self, tasks: Sequence[str] | None, on_result: OnResult) -> Report:
+        """Have tasks checked, all of them when None.
+
+        Args:
+            tasks: ids of tasks.
+            on_result: told each result as soon as it is known.
+
+        Raises:
+            RequestRefused: the attempt is not open, or not this learner's.
+            ProctorUnreachable: the proctor does not answer, or went away; nothing was counted.
+        """
+        body = {"tasks": None if tasks is None else list(tasks)}
+        with self._answer("POST", "/checks", body) as answer:
+            for text in answer.iter_lines():
+                line = json.loads(text)
+                if "result" in line:
+                    on_result(CheckResult.model_validate(line["result"]))
+                elif "report" in line:
+                    return Report.model_validate(line["report"])
+                elif "error" in line:
+                    raise _refusal(int(line["status"]), str(line["error"]))
+        raise ProctorUnreachable(_AWAY)
+
+    def finish(self) -> dict[str, Any]:
+        """End the attempt and return it. Raises like `show`."""
+        return self._ask("POST", "/finish")
+
+    def _ask(self, method: str, path: str) -> dict[str, Any]:
+        with self._answer(method, path) as answer:
+            document: dict[str, Any] = json.loads(answer.read())
+            return document
+
+    @contextmanager
+    def _answer(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> Iterator[httpx.Response]:
+        url = f"{self._url}/attempts/{self.id}{path}"
+        try:
+            with httpx.stream(
+                method,
+                url,
+                headers=self._headers,
+                json=body,
+                timeout=_SECONDS,
+                trust_env=False,  # the proctor is on this host; a proxy of the host is not for it
+            ) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refusal(answer.status_code, _sentence_of(answer))
+                yield answer
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ProctorUnreachable(_AWAY) from error
+
+
+def _sentence_of(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, LookupError, TypeError):
+        return f"the proctor answered {answer.status_code}; try again in a moment"
+
+
+def _refusal(status: int, sentence: str) -> AssayError:
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return RequestRefused(sentence)
+    return ProctorUnreachable(sentence)
