@@ -139,7 +139,7 @@ def summary(tasks: Sequence[Mapping[str, Any]]) -> str:
     """Return how much of an attempt is done."""
     done = [task for task in tasks if task["done"]]
     if len(done) == len(tasks):
-        return f"All {len(tasks)} tasks are done."
+        return "Every task is done."
     points, whole = (sum(task["points"] for task in some) for some in (done, tasks))
     return f"{len(done)} of {len(tasks)} tasks are done, {points} of {whole} points."
 
@@ -161,10 +161,18 @@ def _row_of_result(task: Mapping[str, Any], result: Mapping[str, Any] | None) ->
 
 def _row(task: Mapping[str, Any], mark: Mark, found: Mapping[str, Any]) -> Row:
     details = tuple(
-        (name, str(found[name])) for name in ("expected", "found", "hint") if found.get(name)
+        (name, _plain(found[name])) for name in ("expected", "found", "hint") if found.get(name)
     )
-    message = str(found.get("message", ""))
+    message = _plain(found.get("message", ""))
     return Row(task["id"], task["title"], task["points"], mark, message, details)
+
+
+def _plain(value: object) -> str:
+    """Show control characters instead of obeying them: the learner's cluster may say anything."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}"
+        for letter in str(value)
+    )
 
 
 def _html_row(row: Row) -> str:
