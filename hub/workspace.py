@@ -16,6 +16,7 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,18 @@ def prepare_workspace(
     path = folder / NOTEBOOK
     if (before := _attempt_of(folder)) != attempt:
         if path.exists():
-            path.rename(folder / f"notebook-{before[:8] or 'before'}.ipynb")
+            path.rename(_free_name(folder, f"notebook-{before[:8] or 'before'}"))
         _write(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
         _write(folder / _ATTEMPT, attempt)
     elif not path.exists():
         _write(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+
+
+def _free_name(folder: Path, stem: str) -> Path:
+    """Return a name that is not taken: a start that was killed may have put one aside already."""
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    paths = (folder / f"{name}.ipynb" for name in names)
+    return next(path for path in paths if not os.path.lexists(path))
 
 
 def _attempt_of(folder: Path) -> str:

@@ -6,6 +6,8 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
+
 from hub.workspace import prepare_workspace
 
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -68,11 +70,16 @@ def test_a_planted_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     assert (folder / ".kube/config").read_text() == "kubeconfig"
 
 
-def test_a_start_killed_in_the_middle_is_made_good_by_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [False, True], ids=["before", "after"])
+def test_a_start_killed_around_the_new_notebook_loses_nothing(
+    tmp_path: Path, written: bool
+) -> None:
     prepare(tmp_path)
     (tmp_path / "notebook.ipynb").write_text("edited")
-    (tmp_path / "notebook.ipynb").rename(tmp_path / "notebook-aaaa1111.ipynb")  # killed here
-    prepare(tmp_path, "bbbb2222", OTHER)
+    (tmp_path / "notebook.ipynb").rename(tmp_path / "notebook-aaaa1111.ipynb")
+    if written:
+        (tmp_path / "notebook.ipynb").write_text(json.dumps(OTHER))
+    prepare(tmp_path, "bbbb2222", OTHER)  # the start after the killed one
 
     assert (tmp_path / "notebook-aaaa1111.ipynb").read_text() == "edited"
     assert json.loads((tmp_path / "notebook.ipynb").read_text()) == OTHER
