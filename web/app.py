@@ -11,8 +11,19 @@ from typing import Any
 
 from flask import Flask
 
-from web import catalogue, instructor, labs, progress, sign_in_pages, small_pages
+from web import (
+    badges,
+    catalogue,
+    instructor,
+    issuer_pages,
+    labs,
+    progress,
+    sign_in_pages,
+    small_pages,
+    verify_page,
+)
 from web.access import person_or_none, register_door
+from web.badge_desk import register_badges
 from web.error_pages import register_error_pages
 from web.forms import register_forms
 from web.headers import register_headers
@@ -22,7 +33,17 @@ from web.settings import Settings, read_settings
 from web.sign_ins import LIFETIME
 from web.site import open_site, register_site
 
-_PAGES = (catalogue, labs, progress, instructor, sign_in_pages, small_pages)
+_PAGES = (
+    catalogue,
+    labs,
+    progress,
+    badges,
+    verify_page,
+    issuer_pages,
+    instructor,
+    sign_in_pages,
+    small_pages,
+)
 
 
 def create_app(config: Mapping[str, str] | None = None) -> Flask:
@@ -39,7 +60,9 @@ def create_app(config: Mapping[str, str] | None = None) -> Flask:
     secret = site_secret()
     app = Flask("web", static_url_path=f"{settings.prefix}/static")
     _configure(app, settings, secret)
-    register_site(app, open_site(settings, secret))
+    parts = open_site(settings, secret)
+    register_site(app, parts)
+    register_badges(app, parts)
     register_headers(app, secure=settings.secure)
     register_door(app, sign_in_pages.begin_sign_in)
     register_error_pages(app)
@@ -76,6 +99,7 @@ def _configure(app: Flask, settings: Settings, secret: bytes) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=LIFETIME,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=1),
         MAX_CONTENT_LENGTH=2 * 1024 * 1024,

@@ -89,25 +89,39 @@ def issuer_key_path() -> Path:
     return home() / "keys" / "issuer.pem"
 
 
-def open_issuer(environment: Mapping[str, str] | None = None, address: str = "") -> LocalIssuer:
+def open_issuer(environment: Mapping[str, str] | None = None) -> LocalIssuer:
     """Return this installation as an issuer; its key is made at first use.
 
     Args:
-        environment: where `ASSAY_PUBLIC_URL` and `ASSAY_ISSUER_NAME` are looked up.
-        address: where the site is reached when `ASSAY_PUBLIC_URL` is not set; by default where it
-            was last started.
+        environment: where `ASSAY_PUBLIC_URL` and `ASSAY_ISSUER_NAME` are looked up; the variables
+            of this process by default.
 
     Raises:
         InputInvalid: the address cannot name an issuer.
         AssayError: the key file is not a key.
     """
     variables = os.environ if environment is None else environment
-    hub = variables.get("ASSAY_PUBLIC_URL") or address or last_address()
-    prefix = variables.get("JUPYTERHUB_SERVICE_PREFIX", SITE_PREFIX).strip("/")
-    url = f"{hub.rstrip('/')}/{prefix}"
+    hub = variables.get("ASSAY_PUBLIC_URL") or last_address()
+    prefix = variables.get("JUPYTERHUB_SERVICE_PREFIX") or SITE_PREFIX
+    return issuer_at(hub, prefix, variables.get("ASSAY_ISSUER_NAME", ""))
+
+
+def issuer_at(hub: str, prefix: str, name: str = "") -> LocalIssuer:
+    """Return this installation as an issuer at an address.
+
+    Args:
+        hub: scheme, host and port where people find the platform.
+        prefix: path of the site there.
+        name: what people call the issuer; by default it is made from the address.
+
+    Raises:
+        InputInvalid: the address cannot name an issuer.
+        AssayError: the key file is not a key.
+    """
+    url = f"{hub.rstrip('/')}/{prefix.strip('/')}"
     did_of(url)
-    name = variables.get("ASSAY_ISSUER_NAME") or f"Assay at {urlsplit(url).netloc}"
-    return LocalIssuer(ensure_issuer_key(issuer_key_path()), url, name)
+    named = name or f"Assay at {urlsplit(url).netloc}"
+    return LocalIssuer(ensure_issuer_key(issuer_key_path()), url, named)
 
 
 def last_address() -> str:

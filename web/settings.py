@@ -32,6 +32,10 @@ class Settings:
     """Where the site is mounted; no slash at the end."""
     base_url: str = "/"
     """Where the hub is mounted."""
+    public_url: str = "http://127.0.0.1:8000"
+    """Where people find the platform from outside: a part of every badge."""
+    issuer_name: str = ""
+    """Who issues the badges; by default it is made from the address."""
     proctor_url: str = ""
     """The proctor as this process reaches it; without one, Finish says that it cannot be done."""
     capabilities: frozenset[Capability] = frozenset({Capability.SCHEDULING})
@@ -72,6 +76,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         client_id=environment["JUPYTERHUB_CLIENT_ID"],
         prefix=environment.get("JUPYTERHUB_SERVICE_PREFIX", "/services/web/").rstrip("/"),
         base_url=base_url,
+        public_url=_public_url(environment),
+        issuer_name=environment.get("ASSAY_ISSUER_NAME", ""),
         proctor_url=environment.get("ASSAY_PROCTOR_URL", "").rstrip("/"),
         capabilities=_capabilities(environment.get("ASSAY_CAPABILITIES", "")),
         database_url=environment.get("ASSAY_DATABASE_URL") or None,
@@ -80,6 +86,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         secure=urlsplit(environment.get("JUPYTERHUB_PUBLIC_URL", "")).scheme == "https",
         htmx=Path(environment.get("ASSAY_WEB_HTMX") or Settings.htmx),
     )
+
+
+def _public_url(environment: Mapping[str, str]) -> str:
+    port = environment.get("ASSAY_PORT") or "8000"
+    return environment.get("ASSAY_PUBLIC_URL", "").rstrip("/") or f"http://127.0.0.1:{port}"
 
 
 def _capabilities(names: str) -> frozenset[Capability]:
