@@ -31,6 +31,10 @@ class ProctorUnreachable(ClusterError):
     """The proctor does not answer, or answers that it could not."""
 
 
+class ConnectionLost(ProctorUnreachable):
+    """The proctor went away in the middle of an answer; it may have counted, or not."""
+
+
 class RemoteAttempt:
     """The attempt of a notebook, checked by the proctor."""
 
@@ -74,7 +78,8 @@ class RemoteAttempt:
 
         Raises:
             RequestRefused: the attempt is not open, or not this learner's.
-            ProctorUnreachable: the proctor does not answer, or went away; nothing was counted.
+            ConnectionLost: the proctor went away; `show` tells whether it counted.
+            ProctorUnreachable: the proctor does not answer; nothing was counted.
         """
         body = {"tasks": None if tasks is None else list(tasks)}
         with self._answer("POST", "/checks", body) as answer:
@@ -86,7 +91,7 @@ class RemoteAttempt:
                     return Report.model_validate(line["report"])
                 elif "error" in line:
                     raise _refusal(int(line["status"]), str(line["error"]))
-        raise ProctorUnreachable(_AWAY)
+        raise ConnectionLost(_AWAY)
 
     def finish(self) -> dict[str, Any]:
         """End the attempt and return it. Raises like `show`."""

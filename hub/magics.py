@@ -6,16 +6,26 @@ The workspace's IPython profile loads this extension into every kernel.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
 from clusters.errors import AssayError
-from hub.task_table import Notice, TaskTable, rows_of_attempt, rows_of_check, summary
+from hub.task_table import Notice, Row, TaskTable, rows_of_attempt, rows_of_check, summary
 
 if TYPE_CHECKING:
-    from hub.attempt_client import AttemptClient
+    from graders.remote import RemoteAttempt
+    from graders.report import CheckResult
+
+RESTARTED = "the grader restarted; nothing was counted; run %check again"
+RESTART_PATIENCE = 30.0
+"""Seconds a proctor that went away in the middle of a check has to come back."""
+_NOT_A_LAB = "this works in a lab's notebook: start the lab from its page, then open its notebook"
+_SURE = "this removes your cluster and ends the attempt; if that is what you want: %finish yes"
 
 Task = dict[str, Any]
 
@@ -31,20 +41,20 @@ class LabMagics(Magics):
         ✓ done; ✗ not yet, with what was expected, what was found and where to look; ! could not
         be checked, which is our fault and costs nothing.
         """
-        _shown(lambda client: _check(client, line.split()))
+        _shown(lambda lab: lab.check(line.split()))
 
     @line_magic
     def tasks(self, line: str) -> None:
         """Show the tasks of this lab and how far they are."""
-        _shown(lambda client: display(_table_of(client, client.attempt()["tasks"])))
+        _shown(lambda lab: display(lab.table(lab.attempt.show()["tasks"])))
 
     @line_magic
     def finish(self, line: str) -> None:
         """End this attempt: `%finish yes`. The cluster is removed; the verdicts stay."""
-        if line.strip() != "yes":
-            display(Notice("this removes your cluster and ends the attempt; if sure: %finish yes"))
-            return
-        _shown(_finish)
+        if line.strip() == "yes":
+            _shown(lambda lab: lab.finish())
+        else:
+            display(Notice(_SURE))
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -52,67 +62,87 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magics(LabMagics)
 
 
-def _shown(act: Any) -> None:
-    """Do something with this notebook's attempt; whatever stands in the way is one sentence."""
-    from hub.attempt_client import AttemptClient  # httpx costs a kernel's start 0.2 s
+@dataclass(frozen=True)
+class NotebookLab:
+    """The lab of this notebook, and how it is shown here."""
 
+    attempt: RemoteAttempt
+    page: str
+    """Address of the lab's page."""
+
+    def check(self, asked: Sequence[str]) -> None:
+        """Check tasks, all of them when none is named, and show each result as it is found."""
+        before = self.attempt.show()
+        _require_known(before["tasks"], asked)
+        results: dict[str, Task] = {}
+        shown = display(TaskTable(rows_of_check(before["tasks"], asked, results)), display_id=True)
+
+        def on_result(result: CheckResult) -> None:
+            results[result.task] = result.model_dump(mode="json")
+            shown.update(TaskTable(rows_of_check(before["tasks"], asked, results)))
+
+        try:
+            self.attempt.check(list(asked) or None, on_result)
+            tasks = self.attempt.show()["tasks"]
+            shown.update(self.table(tasks, rows_of_check(tasks, asked, results)))
+        except AssayError as error:
+            shown.update(self._what_became_of(before, error))
+
+    def table(self, tasks: Sequence[Task], rows: tuple[Row, ...] | None = None) -> TaskTable:
+        """Return the table of these rows, of every task without rows, with its footer."""
+        link = self.page if all(task["done"] for task in tasks) else ""
+        return TaskTable(rows_of_attempt(tasks) if rows is None else rows, summary(tasks), link)
+
+    def finish(self) -> None:
+        """End the attempt."""
+        self.attempt.finish()
+        display(
+            Notice(
+                "the attempt is finished and its cluster is being removed. This notebook closes; "
+                f"your file stays. Results: {self.page}"
+            )
+        )
+
+    def _what_became_of(self, before: Task, error: AssayError) -> TaskTable | Notice:
+        """Return what to show instead of a report that did not come."""
+        from graders.remote import ConnectionLost
+
+        if not isinstance(error, ConnectionLost):
+            return Notice(str(error))
+        now = self._wait_for_return()
+        if now is None:
+            return Notice(str(error))
+        counted = now["reports"] > before["reports"]
+        return self.table(now["tasks"]) if counted else Notice(RESTARTED)
+
+    def _wait_for_return(self) -> Task | None:
+        from graders.remote import ProctorUnreachable
+
+        deadline = time.monotonic() + RESTART_PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                return self.attempt.show()
+            except ProctorUnreachable:
+                time.sleep(0.5)
+        return None
+
+
+def _shown(act: Callable[[NotebookLab], object]) -> None:
+    """Do something with this notebook's lab; whatever stands in the way is shown in a sentence."""
+    from graders.remote import RemoteAttempt  # its HTTP client would slow down every kernel's start
+
+    attempt = RemoteAttempt.of_environment(os.environ)
+    if attempt is None:
+        display(Notice(_NOT_A_LAB))
+        return
+    site, lab = os.environ.get("ASSAY_SITE_URL", "/"), os.environ.get("ASSAY_LAB", "")
     try:
-        act(AttemptClient.from_environment(os.environ))
+        act(NotebookLab(attempt, f"{site}labs/{lab}"))
     except AssayError as error:
         display(Notice(str(error)))
 
 
-def _check(client: AttemptClient, asked: list[str]) -> None:
-    from hub.attempt_client import ConnectionLost
-
-    before = client.attempt()
-    _require_known(before["tasks"], asked)
-    results: dict[str, Any] = {}
-    shown = display(TaskTable(rows_of_check(before["tasks"], asked, results)), display_id=True)
-    try:
-        for line in client.check(asked):
-            if "result" in line:
-                results[line["result"]["task"]] = line["result"]
-                shown.update(TaskTable(rows_of_check(before["tasks"], asked, results)))
-    except ConnectionLost as lost:
-        _recover(client, before, shown, lost)
-        return
-    except AssayError as error:
-        shown.update(Notice(str(error)))
-        return
-    tasks = client.attempt()["tasks"]
-    shown.update(_with_footer(client, tasks, rows_of_check(tasks, asked, results)))
-
-
-def _recover(client: AttemptClient, before: Task, shown: Any, lost: AssayError) -> None:
-    """Find out whether the check was counted before the proctor went away."""
-    now = client.wait_for_return()
-    if now["reports"] > before["reports"]:
-        shown.update(_table_of(client, now["tasks"]))
-    else:
-        shown.update(Notice(str(lost)))
-
-
-def _finish(client: AttemptClient) -> None:
-    client.finish()
-    display(
-        Notice(
-            "the attempt is finished and its cluster is being removed. This notebook closes; your "
-            f"file stays. Results: {client.lab_page}"
-        )
-    )
-
-
-def _require_known(tasks: list[Task], asked: list[str]) -> None:
+def _require_known(tasks: Sequence[Task], asked: Sequence[str]) -> None:
     known = [task["id"] for task in tasks]
     if unknown := [name for name in asked if name not in known]:
         raise AssayError(f"there is no task {unknown[0]!r}; this lab has {', '.join(known)}")
-
-
-def _table_of(client: AttemptClient, tasks: list[Task]) -> TaskTable:
-    return _with_footer(client, tasks, rows_of_attempt(tasks))
-
-
-def _with_footer(client: AttemptClient, tasks: list[Task], rows: tuple[Any, ...]) -> TaskTable:
-    link = client.lab_page if all(task["done"] for task in tasks) else ""
-    return TaskTable(rows, summary(tasks), link)

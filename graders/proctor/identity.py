@@ -18,8 +18,10 @@ SCOPE = "custom:labs:learn"
 BELIEVED = 30.0
 """Seconds for which an answer of the hub is believed: the delay of a revocation."""
 _REMEMBERED = 10_000
-_NO_TOKEN = "send the header `Authorization: token <a token of the hub>`"  # noqa: S105
-_BAD_TOKEN = "the hub does not know this token, or it is over; sign in again"  # noqa: S105
+_NOBODY = "send the header `Authorization: token <a token of the hub>`"
+_UNKNOWN = (
+    "the hub does not know this token, or it is over; sign in again, or restart the notebook server"
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class HubIdentity:
         if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the hub is not ready; try again")
         if answer.status_code != HTTPStatus.OK:
-            raise Refused(HTTPStatus.UNAUTHORIZED, _BAD_TOKEN)
+            raise Refused(HTTPStatus.UNAUTHORIZED, _UNKNOWN)
         owner = answer.json()
         if owner.get("kind") != "user" or SCOPE not in owner.get("scopes", ()):
             raise Refused(HTTPStatus.FORBIDDEN, "this token does not allow to work on labs")
@@ -89,5 +91,5 @@ class HubIdentity:
 def _credential(request: Request, schemes: tuple[str, ...]) -> str:
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() not in schemes or not value.strip():
-        raise Refused(HTTPStatus.UNAUTHORIZED, _NO_TOKEN)
+        raise Refused(HTTPStatus.UNAUTHORIZED, _NOBODY)
     return value.strip()
