@@ -83,7 +83,10 @@ def register_door(app: Flask, begin_sign_in: Callable[[], Response]) -> None:
 
     def keep_door() -> Any:
         view = current_app.view_functions.get(request.endpoint or "")
-        if view is None or hasattr(view, _PUBLIC):
+        if view is None:
+            person_or_none()  # so that the page that says 404 knows who asked
+            return None
+        if hasattr(view, _PUBLIC):
             return None
         person = _identify()
         if person is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 
@@ -156,7 +156,8 @@ class Record:
 
 def _as_sorted(name: str) -> tuple[str, str]:
     """Return what a name is sorted by: é beside e, A beside a."""
-    return normalize("NFKD", name).casefold(), name
+    letters = "".join(c for c in normalize("NFKD", name) if not combining(c))
+    return letters.casefold(), name
 
 
 def _chosen(learner: str | None, lab: str | None) -> list[ColumnElement[bool]]:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +19,15 @@ import pytest
 import yaml
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import Engine, event
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from graders.ledger import Attempt, AttemptState, Ledger, open_ledger, timestamp
 from graders.report import CheckResult, Outcome, Report
 from web.app import create_app
+from web.database import open_web_database
 from web.site import Site
 
 PREFIX = "/services/web"
@@ -67,7 +71,7 @@ class FakeHub:
         self._server = make_server(
             "127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet
         )
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.port}"
 
@@ -251,12 +255,25 @@ def labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with every table, and compiled templates: each test has a copy or uses them."""
+    folder = tmp_path_factory.mktemp("made-once")
+    url = f"sqlite:///{folder / 'assay.db'}"
+    open_ledger(url, folder / "keys").close()
+    open_web_database(url).close()
+    return folder
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_once: Path) -> Path:
     """An installation of its own."""
-    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    home = tmp_path / "home"
+    monkeypatch.setenv("ASSAY_HOME", str(home))
     monkeypatch.delenv("ASSAY_DATABASE_URL", raising=False)
-    return tmp_path / "home"
+    home.mkdir(mode=0o700)
+    shutil.copy(made_once / "assay.db", home)
+    return home
 
 
 @pytest.fixture
@@ -282,8 +299,9 @@ def settings(hub: FakeHub) -> dict[str, str]:
 
 
 @pytest.fixture
-def app(home: Path, labs: Path, settings: dict[str, str]) -> Iterator[Flask]:
+def app(home: Path, labs: Path, settings: dict[str, str], made_once: Path) -> Iterator[Flask]:
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(made_once))
     app.testing = False
     yield app
     parts: Site = app.extensions["assay"]
@@ -331,9 +349,27 @@ def grace(sign_in: Callable[[str], FlaskClient]) -> FlaskClient:
     return sign_in("grace")
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:
-    """Poll until something is true."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    """Return a function that polls until something is true."""
+
+    def poll(true: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, "it did not come true in time"
+            time.sleep(0.05)
+
+    return poll
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every SQL statement that any engine runs, in order."""
+    ran: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        ran.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield ran
+    event.remove(Engine, "before_cursor_execute", note)
