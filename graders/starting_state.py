@@ -8,7 +8,7 @@ simply done again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ _ALREADY_EXISTS = 409
 
 
 def apply_starting_state(
-    kubeconfig: Path, manifests: Iterable[Manifest], seconds: float = SECONDS
+    kubeconfig: Path, manifests: Sequence[Manifest], seconds: float = SECONDS
 ) -> None:
     """Create every object in its order and return when the controllers have noticed them.
 
@@ -39,8 +39,9 @@ def apply_starting_state(
         NotReadyError: something was not taken up in time.
         GradingError: the API server does not answer.
     """
-    with ApiServer.from_file(kubeconfig) as api:
-        _StartingState(api, time.monotonic() + seconds).apply(list(manifests))
+    if manifests:
+        with ApiServer.from_file(kubeconfig) as api:
+            _StartingState(api, time.monotonic() + seconds).apply(manifests)
 
 
 class _StartingState:
@@ -49,7 +50,7 @@ class _StartingState:
         self._deadline = deadline
         self._discovery = Discovery()
 
-    def apply(self, manifests: list[Manifest]) -> None:
+    def apply(self, manifests: Sequence[Manifest]) -> None:
         for manifest in manifests:
             self._create(manifest)
         for manifest in manifests:
