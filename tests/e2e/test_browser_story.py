@@ -83,10 +83,18 @@ def run_new_cell(page: Page, code: str) -> None:
     wait_until_idle(page)
 
 
+def run_all_cells(page: Page) -> None:
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    wait_until_idle(page)
+
+
 def wait_until_idle(page: Page) -> None:
+    """Wait until no cell of the open notebook is running or waiting for its turn."""
     page.wait_for_timeout(500)  # the indicator turns busy only after the request has left
     idle = page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     expect(idle.first).to_be_visible(timeout=CELL)
+    expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=CELL)
 
 
 def test_a_learner_goes_from_sign_in_to_a_verified_badge(page: Page, platform: OwnPlatform) -> None:
@@ -100,9 +108,10 @@ def test_a_learner_goes_from_sign_in_to_a_verified_badge(page: Page, platform: O
     expect(page.get_by_text(re.compile("API server")).first).to_be_visible(timeout=60_000)
     picture(page, "starting")
     page.wait_for_url(re.compile(rf"/user/learner/{LAB}/"), timeout=SPAWN)
-    expect(page.locator(".jp-Notebook").first).to_be_visible(timeout=SPAWN)
+    expect(page.locator(".jp-Notebook h1").first).to_be_visible(timeout=SPAWN)
     wait_until_idle(page)
     picture(page, "notebook-start")
+    run_all_cells(page)
 
     for script in sorted((lab.folder / "solution" / "reference").glob("*.sh")):
         task = re.sub(r"^\d+-", "", script.stem)
