@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from graders.errors import GradingError
 
@@ -45,7 +45,7 @@ _LIMITS = {
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_NOFILE: 256,
     resource.RLIMIT_FSIZE: 1 << 20,
-    resource.RLIMIT_AS: 3 << 30,
+    resource.RLIMIT_AS: 2 << 30,
 }
 
 
@@ -68,6 +68,7 @@ class Conduct:
         self._broken = ""
         others = {thread.ident for thread in threading.enumerate()}
         self._exempt = others - {threading.get_ident()}
+        self._pipes = _pipes()
         sys.addaudithook(self._hear)
 
     @contextmanager
@@ -88,8 +89,10 @@ class Conduct:
         finally:
             self._watching = False
             signal.setitimer(signal.ITIMER_REAL, 0)
-            if threading.active_count() > threads:
-                self._broken = self._broken or "The check left a thread running"
+            if threading.active_count() > threads or _has_children():
+                self._broken = self._broken or "The check left a thread or a process running"
+            if _pipes() != self._pipes:
+                self._broken = self._broken or "The check closed or replaced the grader's output"
 
     @property
     def problem(self) -> str:
@@ -114,6 +117,26 @@ class Conduct:
         if what:
             self._broken = f"The check {what} ({event}); a check only looks at the cluster"
             raise Misconduct(self._broken)
+
+
+def _pipes() -> tuple[int, ...]:
+    """Return the identities of standard input, output and error; -1 where one is closed."""
+    return tuple(_inode(stream) for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__))
+
+
+def _inode(stream: TextIO | None) -> int:
+    try:
+        return -1 if stream is None else os.fstat(stream.fileno()).st_ino
+    except (OSError, ValueError):
+        return -1
+
+
+def _has_children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _writes(arguments: tuple[Any, ...]) -> bool:

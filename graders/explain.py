@@ -76,10 +76,11 @@ def describe(error: BaseException) -> str:
         return shorten(str(error))
     if isinstance(error, pytest.skip.Exception):
         return shorten(f"The check was skipped, which is no pass: {error}")
-    where = traceback.extract_tb(error.__traceback__)[-1:]
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [frame for frame in frames if not _is_pytest(frame.filename)][-1:]
     place = f" ({Path(where[0].filename).name}:{where[0].lineno})" if where else ""
-    words = " ".join(str(error).split())
-    return shorten(f"The check broke off: {type(error).__name__}: {words}{place}")
+    words = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return shorten(f"The check broke off: {words}{place}")
 
 
 def trace(error: BaseException) -> str:

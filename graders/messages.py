@@ -71,7 +71,7 @@ class Kind(StrEnum):
     BEGIN = "begin"
     """The check of `task` begins."""
     RESULT = "result"
-    """`result` is a CheckResult; `leave` is true where the worker ends after it."""
+    """`result` is a CheckResult."""
     BASELINE = "baseline"
     """`value` is what was recorded."""
     END = "end"

@@ -106,7 +106,7 @@ class ChecksPlugin:
     # Running
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run the checks in the order of the tasks, until one leaves the worker unusable."""
+        """Run the checks in the order of the tasks, until one may have harmed the worker."""
         self.ran = True
         for task in self._order.tasks:
             self._sender.send(Kind.BEGIN, task=task.id)

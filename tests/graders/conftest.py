@@ -8,7 +8,6 @@ import textwrap
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
@@ -78,12 +77,12 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     kubectl("delete", "namespace", name, "--wait=false")
 
 
-@pytest.fixture
-def write_lab(tmp_path: Path) -> WriteLab:
+@pytest.fixture(scope="session")
+def write_lab(tmp_path_factory: pytest.TempPathFactory) -> WriteLab:
     """Write a lab of the checks in `source`, a task for each keyword (its seconds)."""
 
     def write(source: str, *, files: dict[str, str] | None = None, **tasks: int) -> Lab:
-        folder = tmp_path / f"lab-{secrets.token_hex(3)}"
+        folder = tmp_path_factory.mktemp("labs") / f"lab-{secrets.token_hex(3)}"
         (folder / "checks").mkdir(parents=True)
         for name, text in {"test_checks.py": source, **(files or {})}.items():
             (folder / "checks" / name).write_text(textwrap.dedent(text))
@@ -108,7 +107,7 @@ def write_lab(tmp_path: Path) -> WriteLab:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_job(graded_cluster: Cluster) -> MakeJob:
     """Make the job that checks every task of a lab."""
 
