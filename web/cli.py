@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from clusters.cli.output import json_option, out, print_json
-from clusters.errors import EXIT_NO, InputInvalid
+from clusters.errors import EXIT_NO, AssayError, InputInvalid
 from graders.ledger import open_ledger
 from web.award_store import Award, AwardStore
 from web.awards import AwardOffice
@@ -191,13 +192,18 @@ def revoke(id: str, reason: str, as_json: bool) -> None:
 @contextmanager
 def _desk() -> Iterator[_Desk]:
     issuer = open_issuer()
-    ledger, database = open_ledger(), open_web_database()
-    try:
-        store = AwardStore(database)
+    with closing(open_ledger()) as ledger, _awards() as store:
         yield _Desk(AwardOffice(ledger, store, issuer), store, issuer)
-    finally:
-        ledger.close()
-        database.close()
+
+
+@contextmanager
+def _awards() -> Iterator[AwardStore]:
+    try:
+        with closing(open_web_database()) as database:
+            yield AwardStore(database)
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig).split())
+        raise AssayError(f"the database of badges cannot be used: {reason}") from error
 
 
 def _as_file(award: Award, output: Path) -> str:
@@ -242,9 +248,6 @@ def _verdict_here(
     token: Token, trust: Trust | None, learner: str | None, issuer: LocalIssuer
 ) -> Verdict:
     now = datetime.now(UTC)
-    database = open_web_database()
-    try:
-        lists = own_lists(token, issuer, AwardStore(database), now)
+    with _awards() as store:
+        lists = own_lists(token, issuer, store, now)
         return verify_badge(token, trust or PinnedKey(issuer.key.public), lists, now, learner)
-    finally:
-        database.close()

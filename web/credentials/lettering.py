@@ -15,27 +15,32 @@ LEADING = 1.14
 """From one line of the title to the next, by the height of a letter."""
 _TITLE_HEIGHT = 138
 _TITLE_SIZES = (50, 44, 38, 32, 27)
+_SMALLEST = 11
+"""Letters below are not read; what is still too long is squeezed."""
 _WIDE = 0.66
 """Width of a bold letter by its height, in a wide font."""
+_NARROW = 0.8
+"""A narrow font by a wide one; a line that fits in neither is squeezed, and none is stretched."""
 
 
 def draw_line(text: str, middle: float, size: float, room: float, style: str) -> str:
-    """Draw a line around x = 256, squeezed where it could be wider than its room.
+    """Draw a line around x = 256, smaller where it could be wider than its room.
 
     Args:
         text: what to write; it is escaped.
         middle: height of the middle of the line.
-        size: height of a letter.
+        size: height of a letter, when there is room.
         room: how wide it may be.
         style: more attributes.
     """
     if not text:
         return ""
+    size = max(_SMALLEST, min(size, size * room / _width(text, size)))
     squeeze = ""
-    if _width(text, size) > room:
+    if _width(text, size) * _NARROW > room:
         squeeze = f' textLength="{room:g}" lengthAdjust="spacingAndGlyphs"'
     return (
-        f'<text x="256" y="{middle + size * 0.36:.1f}" font-size="{size:g}" text-anchor="middle"'
+        f'<text x="256" y="{middle + size * 0.36:.1f}" font-size="{size:.3g}" text-anchor="middle"'
         f" {style}{squeeze}>{escape(text)}</text>"
     )
 

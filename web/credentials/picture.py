@@ -136,7 +136,7 @@ def _ribbon(level: str, palette: Palette) -> str:
         f' fill="{palette.deep}"/>'
         f'<path d="M62 390v10h30zM450 390v10h-30z" fill="{palette.dark}"/>'
         '<rect x="62" y="336" width="388" height="54" rx="5" fill="url(#band)"/>'
-        + draw_line(level.upper(), 363, 28, 350, style)
+        + draw_line(level.upper(), 363, 28, 310, style)
     )
 
 
@@ -144,9 +144,9 @@ def _foot(face: Face, palette: Palette) -> str:
     soft = f'fill="{palette.accent}"'
     return "".join(
         (
-            draw_line(face.issuer, 419, 19, 250, f'font-weight="600" {_WHITE}'),
-            draw_line(face.date, 444, 17, 170, soft),
-            draw_line(face.assurance, 466, 14, 110, soft),
+            draw_line(face.issuer, 409, 19, 250, f'font-weight="600" {_WHITE}'),
+            draw_line(face.date, 431, 17, 170, soft),
+            draw_line(face.assurance, 450, 13, 90, soft),
         )
     )
 

@@ -415,6 +415,17 @@ def test_a_host_that_is_down_is_said_in_one_sentence(
     assert f"The keys of {site.did} could not be fetched: 127.0.0.1 does not answer" in said.out
 
 
+def test_a_database_that_is_broken_is_one_sentence(assay: Assay, badge: File, home: File) -> None:
+    for file in home.glob("assay.db*"):
+        file.unlink()
+    (home / "assay.db").write_bytes(b"this is no database" * 100)
+
+    for command in (("verify", badge), ("list",)):
+        said = assay("badge", *command)
+        assert said.code == 3
+        assert len(said.err.splitlines()) == 1
+
+
 def test_help_teaches_every_command(assay: Assay) -> None:
     for command in ((), ("issue",), ("list",), ("verify",), ("revoke",)):
         said = assay("badge", *command, "--help")
