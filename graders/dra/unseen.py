@@ -193,8 +193,10 @@ def _published(device: UnseenDevice, name: str) -> dict[str, Any]:
 
 
 def _cel(driver: str, uuid: str) -> dict[str, Any]:
+    # Devices of somebody else may lack the attribute, and a missing one would be an error.
     own = f"device.driver == '{driver}'"
-    return {"cel": {"expression": f"{own} && device.attributes['{driver}'].uuid == '{uuid}'"}}
+    found = f"device.attributes['{driver}'].?uuid.orValue('')"
+    return {"cel": {"expression": f"{own} && {found} == '{uuid}'"}}
 
 
 def _selectors(spec: Object) -> list[Any]:
