@@ -31,14 +31,31 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from clusters.capability import Capability
 from clusters.errors import InputInvalid
-from clusters.problems import describe_problems
+from clusters.problems import describe_problems, matching
 from graders.variant import ParameterSpec
 
 SLUG = r"^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$"
 """Also the name of the JupyterHub named server: 1-30 of [a-z0-9-], first a letter."""
 TASK_ID = r"^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$"
-_SEMVER = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"
-_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+Slug = Annotated[
+    str, matching(SLUG, "a slug: 1 to 30 of a-z, 0-9 and '-', first a letter, last no '-'")
+]
+TaskId = Annotated[
+    str, matching(TASK_ID, "a task id: 1 to 50 of a-z, 0-9 and '-', first a letter, last no '-'")
+]
+LabVersion = Annotated[
+    str,
+    matching(
+        r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", "a version of three numbers such as 1.0.0"
+    ),
+]
+LabId = Annotated[
+    str,
+    matching(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        "a UUID in lower case; `uuidgen` makes one",
+    ),
+]
 TITLE_LIMIT = 80
 """Characters of the title of a lab or a task."""
 DEADLINE_FACTOR = 3
@@ -52,7 +69,7 @@ class _Strict(BaseModel):
 class Task(_Strict):
     """One thing the learner must bring about."""
 
-    id: str = Field(pattern=TASK_ID)
+    id: TaskId
     title: str = Field(min_length=1, max_length=TITLE_LIMIT)
     points: int = Field(ge=1, le=100)
     domain: Literal["A", "D", "P", "O", "S"]
@@ -68,9 +85,9 @@ class LabDocument(_Strict):
 
     api_version: Literal["assay.dev/v1"] = Field(alias="apiVersion")
     kind: Literal["Lab"]
-    id: str = Field(pattern=_UUID)
-    slug: str = Field(pattern=SLUG)
-    version: str = Field(pattern=_SEMVER)
+    id: LabId
+    slug: Slug
+    version: LabVersion
     title: str = Field(min_length=1, max_length=TITLE_LIMIT)
     summary: str = Field(min_length=1, max_length=300)
     minutes: int = Field(ge=5, le=240)

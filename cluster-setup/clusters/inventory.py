@@ -28,14 +28,35 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clusters.errors import InputInvalid
-from clusters.problems import describe_problems
+from clusters.problems import describe_problems, matching
 
-_DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-_DNS_NAME = r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$"
-_QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
-_SEMVER = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$"
-
-Quantity = Annotated[str, Field(pattern=_QUANTITY)]
+NodeName = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        "a DNS label: lower-case letters, digits and '-', at most 63",
+    ),
+]
+DriverName = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?",
+        "a DNS name such as gpu.example.com, at most 63 characters",
+    ),
+]
+Quantity = Annotated[
+    str,
+    matching(
+        r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?", "a Kubernetes quantity such as 80Gi"
+    ),
+]
+SemanticVersion = Annotated[
+    str,
+    matching(
+        r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?",
+        "a semantic version such as 550.54.15",
+    ),
+]
 
 
 class _Strict(BaseModel):
@@ -51,7 +72,7 @@ class DeviceGroup(_Strict):
     """How many; a ResourceSlice holds at most 128 devices."""
     memory: Quantity
     """Capacity `memory` of each device, a Kubernetes quantity."""
-    driver_version: str = Field(alias="driverVersion", pattern=_SEMVER)
+    driver_version: SemanticVersion = Field(alias="driverVersion")
     """Attribute `driverVersion`, a semantic version 2.0.0 (dra.md, `version` attributes)."""
     numa_nodes: int = Field(default=1, alias="numaNodes", ge=1, le=16)
     """Devices are spread evenly over this many NUMA nodes (attribute `numaNode`)."""
@@ -60,7 +81,7 @@ class DeviceGroup(_Strict):
 class InventoryNode(_Strict):
     """One node and what is in it."""
 
-    name: str = Field(pattern=_DNS_LABEL)
+    name: NodeName
     labels: dict[str, str] = Field(default_factory=dict)
     cpu: Quantity = "16"
     memory: Quantity = "64Gi"
@@ -78,9 +99,9 @@ class Inventory(_Strict):
 
     api_version: Literal["assay.dev/v1"] = Field(default="assay.dev/v1", alias="apiVersion")
     kind: Literal["Inventory"] = "Inventory"
-    driver: str = Field(default="gpu.assay.dev", pattern=_DNS_NAME)
+    driver: DriverName = "gpu.assay.dev"
     """DRA driver name that the ResourceSlices carry."""
-    device_class: str = Field(default="gpu.assay.dev", alias="deviceClass", pattern=_DNS_NAME)
+    device_class: DriverName = Field(default="gpu.assay.dev", alias="deviceClass")
     """Name of the DeviceClass that selects every device of the driver."""
     nodes: tuple[InventoryNode, ...] = Field(min_length=1, max_length=100)
 
