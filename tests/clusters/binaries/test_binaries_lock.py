@@ -83,7 +83,7 @@ def test_a_broken_lock_tells_every_problem_with_its_key(sources: Path) -> None:
     told = "\n".join(caught.value.problems)
     assert "lock.yaml: binaries.tool.version: " in told
     assert "lock.yaml: binaries.tool.build.pkg: unknown key" in told
-    assert "lock.yaml: binaries.tool.build.package: Field required" in told
+    assert "lock.yaml: binaries.tool.build.package: is missing" in told
     assert "lock.yaml: binaries.tool.release.linux/amd64.url: " in told
 
 
