@@ -22,7 +22,7 @@ from web import (
     small_pages,
     verify_page,
 )
-from web.access import person_or_none, register_door
+from web.access import person_or_none, public, register_door
 from web.badge_desk import register_badges
 from web.error_pages import register_error_pages
 from web.forms import register_forms
@@ -85,7 +85,6 @@ def _tell_templates(app: Flask, settings: Settings) -> None:
             "hub_url": settings.hub_url,
             "style_version": version,
             "live_updates": settings.htmx.is_file(),
-            "badges_page": f"{settings.prefix}/badges" if "badges" in app.blueprints else "",
         }
 
     app.context_processor(context)
@@ -104,7 +103,7 @@ def _configure(app: Flask, settings: Settings, secret: bytes) -> None:
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=1),
         MAX_CONTENT_LENGTH=2 * 1024 * 1024,
     )
-    app.view_functions["static"].__dict__["__assay_public__"] = True
+    public(app.view_functions["static"])
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -83,9 +83,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_url=environment.get("ASSAY_DATABASE_URL") or None,
         access_scopes=frozenset(json.loads(scopes)) or Settings.access_scopes,
         cache_seconds=int(environment.get("ASSAY_WEB_CACHE_SECONDS", Settings.cache_seconds)),
-        secure=urlsplit(environment.get("JUPYTERHUB_PUBLIC_URL", "")).scheme == "https",
+        secure=_by_https(environment),
         htmx=Path(environment.get("ASSAY_WEB_HTMX") or Settings.htmx),
     )
+
+
+def _by_https(environment: Mapping[str, str]) -> bool:
+    told = (environment.get("ASSAY_PUBLIC_URL", ""), environment.get("JUPYTERHUB_PUBLIC_URL", ""))
+    return any(urlsplit(url).scheme == "https" for url in told)
 
 
 def _public_url(environment: Mapping[str, str]) -> str:

@@ -120,6 +120,8 @@ class FakeHub:
 
     def _user(self, request: Request) -> Response:
         self.asked += 1
+        if _token_in(request) == self.api_token:
+            return _json({"kind": "service", "name": "web", "scopes": [ACCESS, LEARN]})
         name = self.tokens.get(_token_in(request))
         if name is None:
             return _json({"status": 403, "message": "Forbidden"}, 403)

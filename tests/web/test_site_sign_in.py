@@ -86,6 +86,15 @@ def test_a_code_without_its_verifier_is_worth_nothing(client: FlaskClient, hub: 
     assert reply.status_code == 403
 
 
+def test_a_state_must_be_the_whole_state(client: FlaskClient, hub: FakeHub) -> None:
+    callback = hub.authorize(client.get(PROGRESS).location, "ada")
+    state = parse_qs(urlsplit(callback).query)["state"][0]
+
+    reply = client.get(callback.replace(state, f"{state[:8]}{'x' * 24}"))
+
+    assert reply.status_code == 403
+
+
 @pytest.mark.parametrize("query", ["", "?state=&code=x", "?state=nonsense&code=x", "?code=x"])
 def test_a_callback_out_of_nowhere_is_refused(client: FlaskClient, query: str) -> None:
     assert client.get(f"{PREFIX}/oauth_callback{query}").status_code == 403
