@@ -50,6 +50,18 @@ def test_several_processes_that_make_the_key_at_once_get_the_same(tmp_path: Path
     assert sorted(os.listdir(path.parent)) == ["issuer.pem", "issuer.pub.pem"]
 
 
+def test_whoever_comes_second_never_replaces_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys" / "issuer.pem"
+    first = ensure_issuer_key(path)
+
+    # A process that looked before the first one had written.
+    monkeypatch.setattr(Path, "exists", lambda self: False)
+
+    assert ensure_issuer_key(path).name == first.name
+
+
 def test_the_thumbprint_is_that_of_the_standard() -> None:
     """RFC 8037, appendix A.3."""
     public = decode_base64url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
@@ -150,6 +162,8 @@ def test_a_document_with_several_keys_needs_the_name_of_one(tmp_path: Path) -> N
     assert find_key(document, did, f"#{new.name}") == new.public
     with pytest.raises(LookupError, match="which of"):
         find_key(document, did, None)
+    with pytest.raises(LookupError, match="not that of"):
+        find_key(document, "did:web:other.example", f"{did}#{old.name}")
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,13 @@ def test_a_site_without_a_document_is_named_in_one_sentence(
     assert here.did in verdict.problems[0].message
 
 
+def test_a_document_of_endless_space_is_not_read(here: Mint, host: Host) -> None:
+    document = json.dumps(did_document(here.did, here.key.public)).encode()
+    host.serve("/services/web/did.json", document + b" " * LIMIT)
+
+    assert here.verify(here.badge(), trust=resolving()).faults == {Fault.ISSUER_UNAVAILABLE}
+
+
 def test_a_redirect_is_not_followed(here: Mint, host: Host) -> None:
     host.serve("/services/web/did.json", b"", 302, Location=f"{host.url}/elsewhere")
 

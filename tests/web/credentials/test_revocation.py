@@ -70,7 +70,7 @@ def test_an_unsigned_list_is_refused(mint: Mint) -> None:
         {"iss": "did:web:evil.example"},
         {"type": ["VerifiableCredential", "OpenBadgeCredential"]},
         {"validFrom": "2031-01-01T00:00:00Z"},
-        {"credentialSubject": {"statusPurpose": "suspension", "encodedList": "u"}},
+        {"credentialSubject": {"statusPurpose": "suspension", "encodedList": encode_list([])}},
         {"credentialSubject": {"statusPurpose": "revocation", "encodedList": "u"}},
         {"credentialSubject": {"statusPurpose": "revocation", "encodedList": "!"}},
         {"credentialSubject": {}},

@@ -15,6 +15,7 @@ import pytest
 from clusters.errors import InputInvalid
 from web.credentials import Fault, PinnedDocument, PinnedKey, Recipient, Status, read_token
 from web.credentials.did import did_document
+from web.credentials.document import OB_CONTEXT
 
 if TYPE_CHECKING:
     from tests.web.credentials.conftest import Mint
@@ -128,6 +129,7 @@ def test_every_changed_byte_is_noticed(mint: Mint) -> None:
         ("validUntil", "2030-01-01T00:00:00Z"),
         ("validFrom", "yesterday"),
         ("@context", ["https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"]),
+        ("@context", ["https://evil.example/v2", OB_CONTEXT]),
         ("type", ["VerifiableCredential"]),
         ("type", "OpenBadgeCredential"),
         ("vc", {}),
@@ -224,6 +226,16 @@ def test_a_payload_that_is_no_credential_is_not_valid(
     token = f"{segment({'alg': 'EdDSA', 'kid': mint.kid})}.{segment(payload)}.{'A' * 86}"
 
     assert mint.verify(token).faults == {Fault.SIGNATURE}
+
+
+def test_a_payload_too_deep_for_its_reader_is_not_read(segment: Segment) -> None:
+    deep: Any = "x"
+    for _ in range(40):
+        deep = [deep]
+
+    token = read_token(f"{segment({'alg': 'EdDSA'})}.{segment({'a': deep})}.{'A' * 86}")
+
+    assert token.payload == {}
 
 
 def _x(mint: Mint) -> str:
