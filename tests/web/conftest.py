@@ -252,7 +252,7 @@ def labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         capabilities=["scheduling", "inference", "networking"],
     )
     (folder / "half-a-lab").mkdir()
-    (folder / "half-a-lab" / "lab.yaml").write_text("kind: Lab\ntitel: <b>oops</b>\n", "utf-8")
+    (folder / "half-a-lab" / "lab.yaml").write_text("kind: Lab\ncolour: <b>oops</b>\n", "utf-8")
     monkeypatch.setenv("ASSAY_LABS", str(folder))
     return folder
 
