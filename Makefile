@@ -26,7 +26,7 @@ check: .venv/.installed   ## Style, types, layers, spelling
 	ruff format --check .
 	mypy
 	lint-imports
-	codespell --skip '*.lock,*.sum,*.mod,package-lock.json,*.svg,*.schema.json' README.md CHANGELOG.md docs labs graders hub web cluster-setup tests benchmarks
+	codespell README.md CHANGELOG.md docs labs graders hub web cluster-setup tests benchmarks
 
 fix: .venv/.installed     ## Mend what can be mended by itself
 	ruff check --fix .
