@@ -77,7 +77,7 @@ def rehearse(
 def delete_leftovers(provider: ClusterProvider) -> None:
     """Delete the clusters of rehearsals whose process is gone."""
     for cluster in provider.list():
-        if cluster.owner.startswith(_OWNER) and not _is_alive(cluster.owner):
+        if cluster.owner.startswith(_OWNER) and not is_alive(cluster.owner):
             provider.delete(cluster.name)
 
 
@@ -116,7 +116,8 @@ def _owner_now() -> str:
     return f"{_OWNER}{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 
-def _is_alive(owner: str) -> bool:
+def is_alive(owner: str) -> bool:
+    """Return whether the rehearsal that owns a cluster still runs; its id may be used again."""
     pid, _, began = owner.removeprefix(_OWNER).partition(":")
     try:
         return f"{psutil.Process(int(pid)).create_time():.2f}" == began

@@ -1,0 +1,132 @@
+"""Rehearsals on real clusters, by the command an author types."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from clusters.provider import ClusterProvider
+from graders.rehearsal.rehearsal import delete_leftovers, is_alive
+
+pytestmark = pytest.mark.cluster
+
+ASSAY = [sys.executable, "-m", "clusters.cli"]
+
+
+@pytest.fixture(autouse=True)
+def labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASSAY_LABS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(provider: ClusterProvider) -> Iterator[None]:
+    before = {cluster.name for cluster in provider.list()}
+    yield
+    assert {cluster.name for cluster in provider.list()} == before
+
+
+def assay(*arguments: str, code: int = 0) -> Any:
+    done = subprocess.run([*ASSAY, *arguments, "--json"], capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_new_lab_passes_lint_and_rehearse_as_it_is(assay_home: Path) -> None:
+    assay("lab", "new", "fresh-lab", "--title", "A fresh lab")
+
+    lint = assay("lab", "lint", "fresh-lab")
+    card = assay("lab", "rehearse", "fresh-lab", "--seeds", "1")
+
+    assert lint["true"] is True
+    assert card["true"] is True
+    assert [run["kind"] for run in card["runs"]] == ["untouched", "solution", "mutant", "mutant"]
+    assert card["runs"][0]["results"] == {"run-replicas": "failed", "repair-workload": "failed"}
+    assert card["kubernetes"].startswith("v1.")
+    stored = assay_home / "report-cards" / "fresh-lab.json"
+    assert json.loads(stored.read_text()) == card
+
+
+def test_a_lab_that_does_not_hold_is_not_proved(labs: Path, assay_home: Path) -> None:
+    assay("lab", "new", "bad-lab")
+    folder = labs / "bad-lab"
+    right = (folder / "solution" / "reference" / "10-run-replicas.sh").read_text()
+    (folder / "mutants" / "run-replicas" / "one-too-few.sh").write_text(right)
+    vandal = folder / "mutants" / "repair-workload" / "replaced.sh"
+    vandal.write_text("#!/bin/sh\nkubectl delete deployments --all --all-namespaces\n")
+    other = folder / "solution" / "other"
+    other.mkdir()
+    (other / "20-repair-workload.sh").write_text("#!/bin/sh\necho cannot do that; exit 3\n")
+    (other / "20-repair-workload.sh").chmod(0o755)
+
+    card = assay(
+        "lab", "rehearse", "bad-lab", "--seeds", "1", "--only", "mutant", "--only", "other", code=1
+    )
+
+    surprises = {run["name"]: run["surprises"] for run in card["runs"]}
+    assert card["true"] is False
+    assert surprises["run-replicas/one-too-few"][0].startswith(
+        "run-replicas: must be failed, is passed"
+    )
+    assert surprises["repair-workload/replaced"][0].startswith(
+        "run-replicas: must be passed, is failed"
+    )
+    assert surprises["other"][0].endswith("ended with 3:\ncannot do that")
+    assert not (assay_home / "report-cards" / "bad-lab.json").exists()
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_rehearsal_leaves_nothing(
+    provider: ClusterProvider, signal_: signal.Signals
+) -> None:
+    assay("lab", "new", "fresh-lab")
+    rehearsal = subprocess.Popen(
+        [*ASSAY, "lab", "rehearse", "fresh-lab"], stderr=subprocess.PIPE, text=True
+    )
+    owners = _wait_for_clusters_of(provider, rehearsal)
+    delete_leftovers(provider)
+    assert _owners(provider) >= owners, "a rehearsal that is alive keeps its clusters"
+
+    os.kill(rehearsal.pid, signal_)
+    _, errors = rehearsal.communicate(timeout=60)
+    if signal_ is signal.SIGKILL:
+        delete_leftovers(provider)
+    else:
+        assert rehearsal.returncode == 130
+        assert "assay: interrupted" in errors
+        assert "Traceback" not in errors
+
+    assert not _owners(provider) & owners
+
+
+def test_a_process_id_that_is_used_again_is_somebody_else() -> None:
+    began = psutil.Process().create_time()
+
+    assert is_alive(f"rehearsal:{os.getpid()}:{began:.2f}")
+    assert not is_alive(f"rehearsal:{os.getpid()}:{began - 100:.2f}")
+    assert not is_alive("rehearsal:what")
+
+
+def _wait_for_clusters_of(provider: ClusterProvider, rehearsal: subprocess.Popen[str]) -> set[str]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert rehearsal.poll() is None
+        owners = {o for o in _owners(provider) if o.startswith(f"rehearsal:{rehearsal.pid}:")}
+        if owners:
+            return owners
+        time.sleep(0.1)
+    raise AssertionError("the rehearsal made no cluster")
+
+
+def _owners(provider: ClusterProvider) -> set[str]:
+    return {cluster.owner for cluster in provider.list()}
