@@ -109,6 +109,7 @@ def test_a_task_that_was_done_stays_done(classroom: Classroom) -> None:
 
 def test_the_evidence_is_the_links_of_the_reports_in_the_ledger(classroom: Classroom) -> None:
     attempt = classroom.attempt("alice")
+    before = classroom.check(attempt, read_slices="failed", claim="error")
     deciding = [
         classroom.check(attempt, read_slices="passed", claim="failed"),
         classroom.check(attempt, claim="passed", repair="passed"),
@@ -118,11 +119,11 @@ def test_the_evidence_is_the_links_of_the_reports_in_the_ledger(classroom: Class
     [award] = classroom.office.derive("alice", [classroom.path])
 
     links, previous = [], GENESIS
-    for report in deciding:
+    for report in (before, *deciding):
         previous = hashlib.sha256(previous.encode() + b"\n" + report.canonical()).hexdigest()
         links.append(f"sha256:{previous}")
     [lab] = award.claims.labs
-    assert list(lab.reports) == links
+    assert list(lab.reports) == links[1:]
     assert (lab.attempt, lab.seed, lab.version) == (attempt.id, 4711, "1.0.0")
     assert (lab.kubernetes, lab.provider, lab.points) == ("v1.37.2", "embedded", 60)
     assert lab.done_at == deciding[1].finished_at
@@ -159,6 +160,13 @@ def test_practice_does_not_earn_a_path_that_asks_for_more(classroom: Classroom) 
 
     classroom.complete("alice", assurance="proctored")
     assert classroom.office.issue("alice", path).claims.assurance == "proctored"
+
+
+def test_the_attempt_with_most_assurance_counts(classroom: Classroom) -> None:
+    for assurance in ("practice", "proctored", "isolated"):
+        classroom.complete("alice", assurance=assurance)
+
+    assert classroom.office.issue("alice", classroom.path).claims.assurance == "proctored"
 
 
 def test_the_badge_states_the_lowest_assurance_of_its_labs(
@@ -257,6 +265,16 @@ def test_places_in_the_list_are_not_in_the_order_of_issue(classroom: Classroom) 
     assert len(set(places)) == 8
     assert places != sorted(places)
     assert {award.status_list for award in classroom.store.awards()} == {1}
+
+
+def test_the_store_gives_the_first_award_to_whoever_comes_later(classroom: Classroom) -> None:
+    now = datetime.now(UTC)
+
+    first = classroom.store.issue("alice", "devices", lambda id, place: "first", now)
+    second = classroom.store.issue("alice", "devices", lambda id, place: "second", now)
+
+    assert second == first
+    assert second.credential == "first"
 
 
 def test_an_installation_that_moved_still_knows_its_badges(
