@@ -10,7 +10,7 @@ from clusters.inventory import Inventory, default_inventory
 
 NAME_LIMIT = 50
 """kind warns past 50 characters; unix socket paths also need short names."""
-_NAME = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,15 @@ class ClusterSpec:
         Raises:
             InputInvalid: the name is no DNS label or is too long.
         """
-        if len(self.name) > NAME_LIMIT or not _NAME.match(self.name):
+        if not is_cluster_name(self.name):
             raise InputInvalid(
                 [
                     f"cluster name {self.name!r}: use lower-case letters, digits and '-', "
                     f"starting and ending with a letter or digit, at most {NAME_LIMIT} characters"
                 ]
             )
+
+
+def is_cluster_name(name: str) -> bool:
+    """Say whether a cluster can have this name."""
+    return len(name) <= NAME_LIMIT and _NAME.fullmatch(name) is not None

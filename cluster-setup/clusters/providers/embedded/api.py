@@ -37,14 +37,6 @@ class ApiServer:
             LOOPBACK, port, timeout=TIMEOUT, context=context
         )
 
-    def ready(self) -> bool:
-        """Say whether the API server reports itself ready; False while it cannot be reached."""
-        try:
-            status, _ = self._request("GET", "/readyz")
-        except (OSError, http.client.HTTPException):
-            return False
-        return status == http.HTTPStatus.OK
-
     def get(self, path: str) -> dict[str, Any]:
         """Read one object.
 
@@ -62,6 +54,14 @@ class ApiServer:
         self._expect(
             "POST", collection, manifest, http.HTTPStatus.CREATED, http.HTTPStatus.CONFLICT
         )
+
+    def clear(self, collection: str) -> None:
+        """Delete every object of a collection.
+
+        Raises:
+            ClusterError: the API server refused or does not answer.
+        """
+        self._expect("DELETE", collection, None, http.HTTPStatus.OK)
 
     def offer(self, collection: str, manifest: dict[str, Any]) -> None:
         """Try to create an object; whether it worked is not known."""

@@ -74,8 +74,11 @@ class ControlPlane:
 
         self._wait("kube-apiserver", taken)
 
-    def start_controllers(self) -> None:
+    def start_controllers(self, api: ApiServer) -> None:
         """Start the controller-manager, the scheduler and the simulation of nodes."""
+        if "kwok" not in self._running:
+            # A new kwok would leave Pods alone until the Leases of the one that died run out.
+            api.clear("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
         for command in (components.controller_manager(), components.scheduler(), components.kwok()):
             self._start(command)
 

@@ -18,7 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,12 @@ class ClusterFolder:
         return self.path / "logs" / f"{component}.log"
 
     def record(self) -> Record | None:
-        """Read what the cluster is to be; None when creation ended before it was written."""
+        """Read what the cluster is to be; None when that was not written, or cannot be read."""
         document = _read_json(self.path / "cluster.json")
-        return None if document is None else Record.from_json(document)
+        try:
+            return None if document is None else Record.from_json(document)
+        except (KeyError, TypeError, ValueError):  # of another version, or edited by hand
+            return None
 
     def write_record(self, record: Record) -> None:
         """Write what the cluster is to be."""
@@ -94,7 +97,7 @@ class ClusterFolder:
     def uid(self) -> str:
         """Return the identity of the finished cluster; empty while it is incomplete."""
         document = _read_json(self.path / "ready.json")
-        return "" if document is None else str(document["uid"])
+        return "" if document is None else str(document.get("uid", ""))
 
     def mark_ready(self, uid: str) -> None:
         """Write that creation has finished."""
@@ -112,48 +115,45 @@ class ClusterFolder:
             with open(path, "wb", opener=_open_private) as file:
                 file.write(content)
 
-    def empty(self) -> None:
-        """Remove everything inside."""
+    def clear(self) -> None:
+        """Remove everything inside; what the cluster was to be goes last, so `list` can say it."""
+        record = self.path / "cluster.json"
         for child in self.path.iterdir():
             if child.is_dir() and not child.is_symlink():
                 shutil.rmtree(child)
-            else:
+            elif child != record:
                 child.unlink(missing_ok=True)
+        record.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the folder with everything inside."""
+        self.clear()
+        self.path.rmdir()
 
     @contextmanager
-    def locked(self, *, make: bool) -> Iterator[bool]:
-        """Let one command at a time change the cluster; a killed command holds no lock.
+    def locked(self) -> Iterator[None]:
+        """Let one command at a time change the cluster, and make its folder when it is missing.
 
-        Args:
-            make: create the folder when it is missing.
-
-        Yields:
-            Whether the folder is there.
+        The lock ends with its holder, however that ends.
 
         Raises:
             ClusterError: another command held the lock for too long.
         """
-        descriptor = self._lock(make)
+        descriptor = self._lock()
         try:
-            yield descriptor is not None
+            yield
         finally:
-            if descriptor is not None:
-                os.close(descriptor)
+            os.close(descriptor)
 
-    def _lock(self, make: bool) -> int | None:
+    def _lock(self) -> int:
         deadline = time.monotonic() + LOCK_SECONDS
         while time.monotonic() < deadline:
-            if make:
-                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
                 descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-            except FileNotFoundError:
-                if make:
-                    continue
-                return None
-            if _take(descriptor) and self._is(descriptor):
-                return descriptor
-            os.close(descriptor)
+                if _take(descriptor) and self._is(descriptor):
+                    return descriptor
+                os.close(descriptor)
             time.sleep(0.05)
         raise ClusterError(f"another command is still working on cluster {self.name}; try later")
 
@@ -179,10 +179,10 @@ def _open_private(path: str, flags: int) -> int:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return document
+    return document if isinstance(document, dict) else None
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -9,16 +9,21 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from clusters.errors import ClusterError
 
 CLUSTER_MARK = "ASSAY_CLUSTER"
 """Environment variable with the folder of the cluster that a process belongs to."""
 COMPONENT_MARK = "ASSAY_COMPONENT"
 """Environment variable with the component's name."""
 STOP_SECONDS = 10.0
+"""How long killed processes may take to be gone."""
+_STOP_ROUNDS = 3
 
 Running = dict[str, list[psutil.Process]]
 """The running processes of one cluster by component; more than one only after an accident."""
@@ -61,7 +66,7 @@ def start_detached(
 def find_clusters(root: Path) -> dict[str, Running]:
     """Return the running processes of every cluster below `root`, by the cluster's name."""
     found: dict[str, Running] = defaultdict(lambda: defaultdict(list))
-    for process in psutil.process_iter():
+    for process in _own_processes():
         marks = _marks(process)
         folder = Path(marks.get(CLUSTER_MARK, "/"))
         if folder.parent == root:
@@ -74,15 +79,22 @@ def find_cluster(folder: Path) -> Running:
     return find_clusters(folder.parent).get(folder.name, {})
 
 
-def stop(processes: Iterable[psutil.Process]) -> None:
-    """End processes at once; a lab's cluster has nothing to lose, and nothing may survive."""
-    processes = list(processes)
-    for process in processes:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(processes, timeout=STOP_SECONDS)
+def stop_cluster(folder: Path) -> None:
+    """End every process of a cluster at once: it has nothing to lose, and nothing may survive.
+
+    Raises:
+        ClusterError: a process does not end.
+    """
+    for _ in range(_STOP_ROUNDS):
+        left = [process for group in find_cluster(folder).values() for process in group]
+        if not left:
+            return
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=STOP_SECONDS)
+    pids = ", ".join(str(process.pid) for process in left)
+    raise ClusterError(f"processes of cluster {folder.name} do not end: {pids}")
 
 
 def resident_memory(process: psutil.Process) -> int:
@@ -102,15 +114,25 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
+def _own_processes() -> Iterator[psutil.Process]:
+    """Yield the processes of this user; one of somebody else is not ours, whatever it claims.
+
+    Not psutil.process_iter: it remembers processes, and would show a new one under the identity
+    of an ended one that had the same pid.
+    """
+    user = os.getuid()
+    for pid in psutil.pids():
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            if process.uids().real == user:
+                yield process
+
+
 def _marks(process: psutil.Process) -> dict[str, str]:
-    """Read the marks; a process of somebody else is none of ours, whatever it claims to be."""
-    try:
-        if process.uids().real != os.getuid():
-            return {}
+    with suppress(psutil.Error):
         environment: dict[str, str] = process.environ()
-    except psutil.Error:
-        return {}
-    return environment
+        return environment
+    return {}
 
 
 def _open_private(path: str, flags: int) -> int:

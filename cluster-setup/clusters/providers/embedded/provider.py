@@ -23,7 +23,7 @@ from clusters.providers.embedded.folder import ClusterFolder, Record
 from clusters.providers.embedded.logs import last_words
 from clusters.providers.embedded.ports import held_port
 from clusters.providers.embedded.processes import Running
-from clusters.spec import ClusterSpec
+from clusters.spec import ClusterSpec, is_cluster_name
 
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 DISK_NEEDED = 150 * 2**20
@@ -59,38 +59,40 @@ class EmbeddedProvider(ClusterProvider):
         return problems if missing else []
 
     def create(self, spec: ClusterSpec, on_phase: OnPhase = ignore) -> Cluster:
-        """Make the cluster, or finish or repair one of this name; leave nothing on failure."""
+        """Make the cluster, or finish or repair one of this name; leave nothing on failure.
+
+        A cluster that was ready once is never taken away: when it cannot be repaired it stays as
+        it is, with everything that its owner did in it.
+        """
         binaries = ensure_binaries(COMPONENTS, on_phase)
-        folder = ClusterFolder(self._root / spec.name)
-        with self._explained(), folder.locked(make=True):
+        folder = self._folder(spec.name)
+        with self._explained(folder), folder.locked():
             record = folder.record()
             if record is not None and folder.uid():
                 _require_same(spec, record)
                 self._repair(folder, record, binaries, on_phase)
             else:
                 self._make(folder, spec, binaries, on_phase)
-        return self.status(spec.name)
+            return self._describe(folder, processes.find_cluster(folder.path))
 
     def delete(self, name: str) -> None:
         """Remove the cluster with its processes, ports and files; a missing one is no error."""
-        folder = ClusterFolder(self._root / ClusterSpec(name).name)
-        with self._explained(), folder.locked(make=False) as there:
-            if there:
-                folder.mark_incomplete()
+        folder = self._folder(name)
+        if not folder.path.is_dir() and not processes.find_cluster(folder.path):
+            return
+        with self._explained(folder), folder.locked():
             self._remove(folder)
 
     def list(self) -> Sequence[Cluster]:
         """Discover the clusters from the running system, also those half made or half deleted."""
         running = processes.find_clusters(self._root)
         folders = {path.name for path in self._root.glob("*") if path.is_dir()}
-        return [
-            self._describe(ClusterFolder(self._root / name), running.get(name, {}))
-            for name in sorted(folders | set(running))
-        ]
+        names = sorted(name for name in folders | set(running) if is_cluster_name(name))
+        return [self._describe(self._folder(name), running.get(name, {})) for name in names]
 
     def status(self, name: str) -> Cluster:
         """Look at one cluster."""
-        folder = ClusterFolder(self._root / name)
+        folder = self._folder(name)
         running = processes.find_cluster(folder.path)
         if not running and not folder.path.is_dir():
             raise NotFound(f"there is no cluster {name!r}; `assay cluster list` shows all")
@@ -99,7 +101,7 @@ class EmbeddedProvider(ClusterProvider):
     def collect_logs(self, name: str, to: Path) -> Sequence[Path]:
         """Copy the logs of every component into the folder `to` and return the files."""
         self.status(name)
-        folder = ClusterFolder(self._root / name)
+        folder = self._folder(name)
         to.mkdir(parents=True, exist_ok=True)
         logs = sorted(folder.path.glob("logs/*.log"))
         return [Path(shutil.copy(log, to / log.name)) for log in logs]
@@ -111,7 +113,8 @@ class EmbeddedProvider(ClusterProvider):
         binaries: dict[str, Path],
         on_phase: OnPhase,
     ) -> None:
-        self._clear(folder)
+        processes.stop_cluster(folder.path)
+        folder.clear()
         _require_space(folder.path)
         try:
             with held_port() as port:
@@ -155,25 +158,20 @@ class EmbeddedProvider(ClusterProvider):
                 plane.start_api_server()
                 plane.wait_for_pods(api)
             with timed(on_phase, "accelerators", "Adding nodes and accelerators", 75):
-                plane.start_controllers()
+                plane.start_controllers(api)
                 plane.add_accelerators(api)
             with timed(on_phase, "nodes", "Waiting for the nodes", 100):
                 plane.wait_for_nodes(api)
             namespace = api.get("/api/v1/namespaces/kube-system")
         folder.mark_ready(namespace["metadata"]["uid"])
 
-    def _clear(self, folder: ClusterFolder) -> None:
-        """Take away what an interrupted creation or deletion left."""
-        while running := processes.find_cluster(folder.path):
-            processes.stop(process for group in running.values() for process in group)
-        folder.empty()
-
     def _remove(self, folder: ClusterFolder) -> None:
-        while running := processes.find_cluster(folder.path):
-            processes.stop(process for group in running.values() for process in group)
-        if folder.path.is_dir():
-            folder.empty()
-            folder.path.rmdir()
+        folder.mark_incomplete()
+        processes.stop_cluster(folder.path)
+        folder.remove()
+
+    def _folder(self, name: str) -> ClusterFolder:
+        return ClusterFolder(self._root / ClusterSpec(name).name)
 
     def _describe(self, folder: ClusterFolder, running: Running) -> Cluster:
         record, uid = folder.record(), folder.uid()
@@ -195,14 +193,14 @@ class EmbeddedProvider(ClusterProvider):
         )
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn a full disk into a sentence."""
+    def _explained(self, folder: ClusterFolder) -> Iterator[None]:
+        """Say that the disk is full where that is why something failed."""
         try:
             yield
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise ClusterError(_disk_full(self._root)) from error
+            raise ClusterError(_disk_full(folder.path)) from error
 
 
 def _new_record(spec: ClusterSpec, port: int) -> Record:
