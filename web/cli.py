@@ -49,7 +49,7 @@ class _Desk(NamedTuple):
 
 @click.group()
 def badge() -> None:
-    r"""Issue, list, verify and revoke badges (Open Badges 3.0).
+    """Issue, list, verify and revoke badges (Open Badges 3.0).
 
     \b
     Is this badge real?          assay badge verify badge.svg
@@ -72,7 +72,7 @@ def badge() -> None:
 )
 @json_option
 def issue(learner: str, path_id: str, output: Path | None, as_json: bool) -> None:
-    r"""Issue the badge of a path that a learner has completed.
+    """Issue the badge of a path that a learner has completed.
 
     Issuing it again changes nothing and shows the badge there is. Exit code 1: not completed.
 
@@ -97,7 +97,7 @@ def issue(learner: str, path_id: str, output: Path | None, as_json: bool) -> Non
 @click.option("--path", "path_id", help="Only badges of this path.")
 @json_option
 def list_(learner: str | None, path_id: str | None, as_json: bool) -> None:
-    r"""List the badges that this installation has issued, newest first.
+    """List the badges that this installation has issued, newest first.
 
     \b
     Examples:
@@ -140,13 +140,13 @@ def verify(
     offline: bool,
     as_json: bool,
 ) -> None:
-    r"""Say whether a badge is valid: FILE is the baked SVG or its VC-JWT.
+    """Say whether a badge is valid: FILE is the baked SVG or its VC-JWT.
 
     Where the badge was issued, the issuer's own key and list of revocations are used. Elsewhere
     both are fetched from the issuer's site (did:web), unless --key or --did say whom to trust.
 
-    \b
     Exit codes: 0 valid; 1 not valid, with every reason; 2 not a badge, or it cannot be read.
+
     \b
     Examples:
       assay badge verify badge.svg
@@ -170,7 +170,7 @@ def verify(
 @click.option("--reason", required=True, help="One sentence; everybody who looks can read it.")
 @json_option
 def revoke(id: str, reason: str, as_json: bool) -> None:
-    r"""Revoke the badge ID, for ever.
+    """Revoke the badge ID, for ever.
 
     Whoever verifies it online learns so at once, or within the hour if a list was kept.
 

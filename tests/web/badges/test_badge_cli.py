@@ -431,6 +431,7 @@ def test_help_teaches_every_command(assay: Assay) -> None:
         said = assay("badge", *command, "--help")
         assert said.code == 0
         assert "assay badge" in said.out
+        assert "\\b" not in said.out
 
 
 def test_the_installed_command_verifies_a_badge(badge: File) -> None:
