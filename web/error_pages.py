@@ -53,7 +53,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _not_found(error: NotFound) -> Response:
-    return error_page(404, f"There is no such thing: {error}.")
+    return error_page(404, _SENTENCES[404])
 
 
 def _hub_silent(error: HubSilent) -> Response:
@@ -66,8 +66,10 @@ def _our_fault(error: Exception) -> Response:
     """Answer 500 with a number that finds the traceback in the log."""
     number = secrets.token_hex(4)
     log.error("%s %s failed (%s)", request.method, request.path, number, exc_info=error)
-    said = f" {error}." if isinstance(error, AssayError) else ""
-    sentence = f"Something broke on our side; nothing of yours is lost.{said}"
+    sentence = "Something broke on our side; nothing of yours is lost."
+    person = g.get("person")
+    if isinstance(error, AssayError) and person and person.instructor:
+        sentence += f" {error}."  # may name folders: not for everybody
     return error_page(500, f"{sentence} Report number: {number}.")
 
 
