@@ -35,11 +35,13 @@ def attempt() -> None:
 @attempt.command(name="list")
 @click.option("--learner", help="Only of this learner.")
 @click.option("--lab", help="Only at this lab.")
-@click.option("--state", type=click.Choice(list(AttemptState)), help="Only in this state.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in AttemptState]),
+    help="Only in this state.",
+)
 @json_option
-def list_attempts(
-    learner: str | None, lab: str | None, state: AttemptState | None, as_json: bool
-) -> None:
+def list_attempts(learner: str | None, lab: str | None, state: str | None, as_json: bool) -> None:
     r"""Show attempts, the newest first.
 
     \b
