@@ -73,7 +73,7 @@ class Task(_Strict):
     title: str = Field(min_length=1, max_length=TITLE_LIMIT)
     points: int = Field(ge=1, le=100)
     domain: Literal["A", "D", "P", "O", "S"]
-    """The CNPE domain it belongs to (curriculum.md section 4)."""
+    """The CNPE domain it belongs to."""
     conformance: tuple[str, ...] = ()
     """AI conformance requirement ids it exercises."""
     seconds: Annotated[int, Field(ge=1, le=300)] = 30

@@ -73,7 +73,7 @@ class DeviceGroup(_Strict):
     memory: Quantity
     """Capacity `memory` of each device, a Kubernetes quantity."""
     driver_version: SemanticVersion = Field(alias="driverVersion")
-    """Attribute `driverVersion`, a semantic version 2.0.0 (dra.md, `version` attributes)."""
+    """Attribute `driverVersion`, a semantic version 2.0.0, as attributes of type `version` are."""
     numa_nodes: int = Field(default=1, alias="numaNodes", ge=1, le=16)
     """Devices are spread evenly over this many NUMA nodes (attribute `numaNode`)."""
 

@@ -10,7 +10,7 @@ import psutil
 from clusters.errors import ClusterError, InputInvalid
 
 BYTES_PER_CLUSTER = 512 * 1024**2
-"""What one more cluster needs (control-plane.md: 450 MiB at most, and room for its objects)."""
+"""What one more cluster needs (450 MiB at most, and room for its objects)."""
 _SETTING = "ASSAY_MAX_CLUSTERS"
 _CGROUP = Path("/sys/fs/cgroup")
 
