@@ -39,10 +39,12 @@ class Reconciliation:
         return self._each({AttemptState.OPEN}, self._revive)
 
     def delete_orphans(self) -> Iterator[str]:
-        """Delete the clusters of attempts that are over."""
+        """Delete the clusters of attempts that are over.
+
+        An attempt that this ledger does not know belongs to another one: its cluster stays.
+        """
         for cluster in self._provider.list():
-            attempt_id = cluster.owner.removeprefix(OWNER)
-            if attempt_id == cluster.owner or self._is_live(attempt_id):
+            if not self._is_over(cluster.owner):
                 continue
             try:
                 self._provider.delete(cluster.name)
@@ -87,9 +89,11 @@ class Reconciliation:
             if done:
                 yield f"attempt {attempt.id}: {done}"
 
-    def _is_live(self, attempt_id: str) -> bool:
+    def _is_over(self, owner: str) -> bool:
+        if not owner.startswith(OWNER):
+            return False
         try:
-            return self._ledger.attempt(attempt_id).live
+            return not self._ledger.attempt(owner.removeprefix(OWNER)).live
         except NotFound:
             return False
 

@@ -12,7 +12,7 @@ from clusters.provider import Cluster, ClusterProvider, ClusterState
 from clusters.spec import ClusterSpec
 from graders.assurance import Assurance
 from graders.lab import DEADLINE_FACTOR, Lab
-from graders.ledger import Attempt, AttemptState, timestamp
+from graders.ledger import LEARNER_LIMIT, Attempt, AttemptState, timestamp
 from graders.rendering import render_inventory, render_manifests, render_notebook
 from graders.variant import Variant, draw_variant
 
@@ -33,7 +33,13 @@ class CapabilityMissing(ClusterError):
 def draft_attempt(
     lab: Lab, learner: str, provider: str, *, seed: int | None, assurance: Assurance
 ) -> Attempt:
-    """Return a new attempt that is not in the ledger yet."""
+    """Return a new attempt that is not in the ledger yet.
+
+    Raises:
+        InputInvalid: the learner's name cannot be stored.
+    """
+    if not 0 < len(learner) <= LEARNER_LIMIT or not learner.isprintable():
+        raise InputInvalid([f"learner: use 1 to {LEARNER_LIMIT} printable characters"])
     id = secrets.token_hex(16)
     now = datetime.now(UTC)
     return Attempt(

@@ -5,9 +5,10 @@ from graders.ledger.database import LedgerError, database_url
 from graders.ledger.export import export_attempt
 from graders.ledger.ledger import Ledger, open_ledger
 from graders.ledger.progress import TaskProgress
-from graders.ledger.tables import LIVE_STATES, AttemptState, timestamp
+from graders.ledger.tables import LEARNER_LIMIT, LIVE_STATES, AttemptState, timestamp
 
 __all__ = [
+    "LEARNER_LIMIT",
     "LIVE_STATES",
     "Attempt",
     "AttemptState",

@@ -76,9 +76,13 @@ def migrate(engine: Engine) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except DBAPIError as error:
-        place = engine.url.render_as_string(hide_password=True)
-        reason = " ".join(str(error.orig).split())
-        raise LedgerError(f"the ledger at {place} cannot be opened: {reason}") from error
+        raise unusable(engine, error) from error
+
+
+def unusable(engine: Engine, error: DBAPIError) -> LedgerError:
+    """Return the sentence for a database that is away, full or damaged; it holds no password."""
+    place = engine.url.render_as_string(hide_password=True)
+    return LedgerError(f"the ledger at {place} cannot be used: {' '.join(str(error.orig).split())}")
 
 
 def _lock_out_others(connection: Connection) -> None:
@@ -100,7 +104,7 @@ def _make_private_file(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise LedgerError(f"the ledger at {path} cannot be opened: {error.strerror}") from error
+        raise LedgerError(f"the ledger at {path} cannot be used: {error.strerror}") from error
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from clusters.errors import NotFound
 from clusters.home import home
 from graders.ledger.attempt import Attempt
 from graders.ledger.chain import GENESIS, link_of
-from graders.ledger.database import READ_ONLY, LedgerError, connect, database_url, migrate
+from graders.ledger.database import (
+    READ_ONLY,
+    LedgerError,
+    connect,
+    database_url,
+    migrate,
+    unusable,
+)
 from graders.ledger.keys import Keyring, Seal
 from graders.ledger.progress import TaskProgress, progress_of
 from graders.ledger.tables import LIVE_STATES, AttemptRow, AttemptState, ReportRow, VerdictRow
@@ -64,7 +72,7 @@ class Ledger:
     def add_attempt(self, attempt: Attempt) -> Attempt:
         """Record a new attempt, or return the live one that its learner has at that lab."""
         try:
-            with self._writing() as session, session.begin():
+            with self._writing() as session:
                 session.add(attempt.to_row())
         except IntegrityError:
             live = self.live_attempt(attempt.learner, attempt.lab)
@@ -128,7 +136,7 @@ class Ledger:
         Raises:
             NotFound: there is no attempt with this id.
         """
-        with self._writing() as session, session.begin():
+        with self._writing() as session:
             row = session.get(AttemptRow, id, with_for_update=True)
             if row is None:
                 raise NotFound(f"there is no attempt {id!r}; `assay attempt list` shows them")
@@ -159,7 +167,7 @@ class Ledger:
 
     def _extend(self, report: Report, body: bytes) -> Seal | None:
         key = self._keyring.signing_key()
-        with self._writing() as session, session.begin():
+        with self._writing() as session:
             stored = session.scalar(select(ReportRow.body).where(ReportRow.id == report.id))
             if stored is not None:
                 if stored != body:
@@ -236,8 +244,23 @@ class Ledger:
         """Close every connection."""
         self.engine.dispose()
 
-    def _writing(self) -> Session:
-        return Session(self.engine, expire_on_commit=False)
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with self._explained(), Session(self.engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
 
-    def _reading(self) -> Session:
-        return Session(self.engine.execution_options(**READ_ONLY))
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._explained(), Session(self.engine.execution_options(**READ_ONLY)) as session:
+            yield session
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn a database that is away, full or damaged into a sentence."""
+        try:
+            yield
+        except IntegrityError:
+            raise  # a lost race, which the caller expects
+        except DBAPIError as error:
+            raise unusable(self.engine, error) from error

@@ -39,13 +39,17 @@ LIVE_STATES = frozenset({AttemptState.STARTING, AttemptState.OPEN})
 """An attempt in one of these holds a cluster; a learner has at most one for a lab."""
 
 
+LEARNER_LIMIT = 255
+"""Characters of a learner's name, as in JupyterHub."""
+
+
 class AttemptRow(Base):
     """One try of one learner at one lab."""
 
     __tablename__ = "attempts"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    learner: Mapped[str] = mapped_column(String(255))
+    learner: Mapped[str] = mapped_column(String(LEARNER_LIMIT))
     lab: Mapped[str] = mapped_column(String(64))
     lab_version: Mapped[str] = mapped_column(String(32))
     seed: Mapped[int] = mapped_column(BigInteger)

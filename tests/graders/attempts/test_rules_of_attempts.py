@@ -178,15 +178,24 @@ def test_a_cluster_that_was_made_anew_is_not_the_learners(
 
 
 def test_only_clusters_of_attempts_that_are_over_are_orphans(pretended: Attempts) -> None:
-    live = pretended.start("ann", LAB)
-    for name, owner in [("free", ""), ("rehearsed", "rehearsal:1"), ("orphan", "attempt:0123")]:
+    live, over = pretended.start("ann", LAB), pretended.start("bob", LAB)
+    pretended.finish(over.id)
+    foreign = f"attempt:{'0' * 32}"  # of another ledger, whose learners are at work
+    owners = {"free": "", "rehearsed": "rehearsal:1", "foreign": foreign}
+    for name, owner in {**owners, "orphan": f"attempt:{over.id}"}.items():
         pretended.provider.create(ClusterSpec(name, owner=owner))
 
     done = pretended.reconcile()
 
     assert done == ["cluster orphan: deleted, its attempt is over"]
     names = {cluster.name for cluster in pretended.provider.list()}
-    assert names == {live.cluster, "free", "rehearsed"}
+    assert names == {live.cluster, *owners}
+
+
+@pytest.mark.parametrize("learner", ["", "a" * 256, "a\x00b", "a\nb"])
+def test_a_name_that_cannot_be_stored_is_refused(pretended: Attempts, learner: str) -> None:
+    with pytest.raises(InputInvalid, match="learner: use 1 to 255 printable"):
+        pretended.start(learner, LAB)
 
 
 def test_one_repair_that_fails_does_not_stop_the_others(

@@ -196,7 +196,7 @@ def test_processes_that_open_a_new_ledger_at_once_all_succeed(place: Any) -> Non
         ("nonsense", "is not the URL of a database"),
         ("mysql://localhost/x", "mysql is not supported"),
         ("sqlite:////nowhere/at/all/assay.db", "No such file or directory"),
-        ("postgresql://assay:hunter2@127.0.0.1:1/x", "cannot be opened"),
+        ("postgresql://assay:hunter2@127.0.0.1:1/x", "cannot be used"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_sentence(url: str, sentence: str) -> None:
@@ -204,6 +204,18 @@ def test_a_database_that_cannot_be_used_is_one_sentence(url: str, sentence: str)
         open_ledger(url)
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_database_that_is_damaged_later_is_one_sentence(
+    ledger: Ledger, an_attempt: AnAttempt
+) -> None:
+    with ledger.engine.begin() as connection:
+        for table in ("verdicts", "reports", "attempts"):
+            connection.execute(text(f"DROP TABLE {table}"))
+
+    for act in (ledger.attempts, lambda: ledger.add_attempt(an_attempt()), ledger.verify):
+        with pytest.raises(LedgerError, match="cannot be used: "):
+            act()
 
 
 def test_a_writer_killed_at_any_moment_leaves_a_whole_chain(
