@@ -15,8 +15,10 @@ from graders.report import CheckResult, Report
 
 OnResult = Callable[[CheckResult], None]
 
-_SECONDS = httpx.Timeout(10.0, read=600.0)
-"""A check may wait long for its result, and longer behind another one."""
+_SECONDS = httpx.Timeout(10.0, read=120.0)
+_SILENCE = httpx.Timeout(10.0, read=12.0)
+"""The proctor gives a sign of life every 2 s while it checks. The hub's proxy does not say that a
+server behind it died in the middle of an answer, so silence must."""
 _AWAY = "the proctor does not answer; nothing was counted, your work is safe: try again in a moment"
 _VARIABLES = ("ASSAY_PROCTOR_URL", "ASSAY_ATTEMPT", "JUPYTERHUB_API_TOKEN")
 
@@ -82,7 +84,7 @@ class RemoteAttempt:
             ProctorUnreachable: the proctor does not answer; nothing was counted.
         """
         body = {"tasks": None if tasks is None else list(tasks)}
-        with self._answer("POST", "/checks", body) as answer:
+        with self._answer("POST", "/checks", body, _SILENCE) as answer:
             for text in answer.iter_lines():
                 line = json.loads(text)
                 if "result" in line:
@@ -104,7 +106,11 @@ class RemoteAttempt:
 
     @contextmanager
     def _answer(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        timeout: httpx.Timeout = _SECONDS,
     ) -> Iterator[httpx.Response]:
         url = f"{self._url}/attempts/{self.id}{path}"
         try:
@@ -113,7 +119,7 @@ class RemoteAttempt:
                 url,
                 headers=self._headers,
                 json=body,
-                timeout=_SECONDS,
+                timeout=timeout,
                 trust_env=False,  # the proctor is on this host; a proxy of the host is not for it
             ) as answer:
                 if not answer.is_success:

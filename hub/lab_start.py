@@ -16,8 +16,8 @@ from clusters.errors import AssayError
 Line = dict[str, Any]
 RETRY = 1.0
 """Seconds before a proctor that went away is asked again."""
-_LINE_PATIENCE = 240.0
-"""Seconds a healthy proctor may be silent within a start."""
+SILENCE = 20.0
+"""Seconds; a healthy proctor gives a sign of life every 2 s."""
 
 
 class LabNotStarted(AssayError):
@@ -58,7 +58,7 @@ async def start_lab(
     Raises:
         LabNotStarted: the proctor says why not.
     """
-    timeout = httpx.Timeout(10.0, read=_LINE_PATIENCE)
+    timeout = httpx.Timeout(10.0, read=SILENCE)
     async with httpx.AsyncClient(timeout=timeout, trust_env=False) as client:
         while True:
             try:
@@ -89,7 +89,8 @@ async def _follow(
             line = json.loads(text)
             if "attempt" in line or "error" in line:
                 return dict(line)
-            on_line(line)
+            if "alive" not in line:
+                on_line(line)
     return None
 
 

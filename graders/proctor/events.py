@@ -11,10 +11,9 @@ import json
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from graders.proctor.feed import Feed
+from graders.proctor.feed import Feed, with_beats
 
 KEEP_ALIVE = 15.0
 """Seconds of silence after which a comment keeps the connection open."""
@@ -49,36 +48,27 @@ class Events:
         feed = self._feeds.get(attempt)
         return int(number) if feed is not None and int(number) <= feed.last else None
 
+    def newest(self, attempt: str) -> int:
+        """Return the number of the newest event of an attempt."""
+        return self._feed(attempt).last
+
     async def follow(
-        self, attempt: str, after: int | None, snapshot: dict[str, Any]
+        self, attempt: str, after: int, snapshot: dict[str, Any] | None
     ) -> AsyncIterator[bytes]:
         """Yield the events of an attempt in the format of a browser's EventSource.
 
         Args:
             attempt: its id.
-            after: from `resumable`.
-            snapshot: the attempt as it is now, for a reader that begins anew.
+            after: number of the last event that the reader knows.
+            snapshot: the attempt as it is, first of all, for a reader that begins anew.
         """
-        feed = self._feed(attempt)
-        position = feed.last if after is None else after
-        if after is None:
-            yield self._format(position, Event("attempt", snapshot))
-        entries = feed.read(position)
-        upcoming = asyncio.ensure_future(anext(entries))
-        try:
-            while True:
-                done, _ = await asyncio.wait({upcoming}, timeout=KEEP_ALIVE)
-                if not done:
-                    yield b": still here\n\n"
-                    continue
-                with suppress(StopAsyncIteration):
-                    entry = upcoming.result()
-                    yield self._format(entry.number, entry.item)
-                    upcoming = asyncio.ensure_future(anext(entries))
-                    continue
-                return
-        finally:
-            upcoming.cancel()
+        if snapshot is not None:
+            yield self._format(after, Event("attempt", snapshot))
+        async for entry in with_beats(self._feed(attempt).read(after), KEEP_ALIVE):
+            if entry is None:
+                yield b": still here\n\n"
+            else:
+                yield self._format(entry.number, entry.item)
 
     def _feed(self, attempt: str) -> Feed[Event]:
         if attempt not in self._feeds:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from itertools import islice
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
+_END = object()
 
 
 class Entry(NamedTuple, Generic[T]):
@@ -85,3 +86,23 @@ class Feed(Generic[T]):
     def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+async def with_beats(items: AsyncIterator[T], every: float) -> AsyncIterator[T | None]:
+    """Yield the items, and None whenever none came for `every` seconds.
+
+    A proxy does not always tell a client that the server behind it died; silence does.
+    """
+    upcoming = asyncio.ensure_future(anext(items, _END))
+    try:
+        while True:
+            done, _ = await asyncio.wait({upcoming}, timeout=every)
+            if not done:
+                yield None
+                continue
+            if (item := upcoming.result()) is _END:
+                return
+            yield cast(T, item)
+            upcoming = asyncio.ensure_future(anext(items, _END))
+    finally:
+        upcoming.cancel()

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from clusters.errors import NotFound
 from graders.lab import SLUG, TASK_ID
 from graders.ledger import Attempt
-from graders.proctor.feed import Feed
+from graders.proctor.feed import Feed, with_beats
 from graders.proctor.problems import problem
 from graders.proctor.starts import Order
 from graders.proctor.view import attempt_document
@@ -23,6 +23,9 @@ from graders.proctor.view import attempt_document
 if TYPE_CHECKING:
     from graders.proctor.app import Proctor
 
+BEAT = 2.0
+"""Seconds of silence after which a stream of lines says that the proctor lives."""
+BEAT_LINE = {"alive": True}
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 _NO_BUFFERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -128,7 +131,8 @@ async def check(
 ) -> Response:
     """Check tasks and return the report.
 
-    With `Accept: application/x-ndjson` each result is a line as it is found, the report the last.
+    With `Accept: application/x-ndjson` each result is a line as it is found, the report the last;
+    after two seconds of silence comes `{"alive": true}`, so that a client notices a dead proctor.
     """
     proctor = the_proctor(request)
     await asyncio.to_thread(proctor.attempts.require_open, own.id)
@@ -165,8 +169,11 @@ async def events(
     after = proctor.events.resumable(own.id, last_event_id)
     if last_event_id and not own.live and after is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)  # tells a browser to stop asking
-    snapshot = await _document(proctor, own)
-    stream = proctor.events.follow(own.id, after, snapshot)
+    if after is not None:
+        stream = proctor.events.follow(own.id, after, None)
+    else:
+        newest = proctor.events.newest(own.id)  # before looking, so that nothing is missed
+        stream = proctor.events.follow(own.id, newest, await _document(proctor, own))
     return StreamingResponse(stream, media_type=SSE, headers=_NO_BUFFERS)
 
 
@@ -175,5 +182,6 @@ async def _document(proctor: Proctor, attempt: Attempt) -> dict[str, Any]:
 
 
 async def _lines(feed: Feed[dict[str, Any]]) -> AsyncIterator[bytes]:
-    async for entry in feed.read():
-        yield json.dumps(entry.item, ensure_ascii=False).encode() + b"\n"
+    async for entry in with_beats(feed.read(), BEAT):
+        line = BEAT_LINE if entry is None else entry.item
+        yield json.dumps(line, ensure_ascii=False).encode() + b"\n"

@@ -115,8 +115,9 @@ def wait_for(find: Callable[[], T], what: str, seconds: float = 60) -> T:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def platform() -> Iterator[Platform]:
+    """One platform for all tests of the hub, because a start costs several seconds."""
     running = Platform(ASSAY_MAX_CLUSTERS="2")
     try:
         running.up()

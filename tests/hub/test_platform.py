@@ -95,9 +95,7 @@ def test_the_notebook_has_its_cluster_and_no_secret_of_the_platform(kernel: Note
 
 def test_tasks_are_checked_from_the_notebook(kernel: NotebookKernel) -> None:
     before = kernel.run("%check write-a-note")
-    note = kernel.run(
-        "import json; print(json.load(open('notebook.ipynb'))['cells'][0]['source'])"
-    )
+    note = kernel.run("import json; print(json.load(open('notebook.ipynb'))['cells'][0]['source'])")
     kernel.run(f"!kubectl create configmap {note.split('`')[1]}")
     after = kernel.run("%check write-a-note")
 

@@ -44,9 +44,11 @@ def test_a_second_check_of_one_attempt_is_told_to_wait(proctor: Running) -> None
     proctor.start()
     proctor.attempts.hold.clear()
     with proctor.as_("ada") as ada, ThreadPoolExecutor(1) as other:
-        running = other.submit(ada.post, "/attempts/ada-tiny/checks")
         with ada.stream("GET", "/attempts/ada-tiny/events") as events:
-            next(line for line in events.iter_lines() if line == "event: result")
+            lines = events.iter_lines()
+            next(line for line in lines if line == "event: attempt")
+            running = other.submit(ada.post, "/attempts/ada-tiny/checks")
+            next(line for line in lines if line == "event: result")
             refused = ada.post("/attempts/ada-tiny/checks")
         proctor.attempts.hold.set()
 
@@ -98,3 +100,22 @@ def test_finishing_twice_is_no_error(proctor: Running) -> None:
         states = [ada.post("/attempts/ada-tiny/finish").json()["state"] for _ in range(2)]
 
     assert states == ["finished", "finished"]
+
+
+def test_a_silent_check_gives_signs_of_life(proctor: Running) -> None:
+    proctor.start()
+    proctor.attempts.hold.clear()
+    with (
+        proctor.as_("ada") as ada,
+        ada.stream(
+            "POST", "/attempts/ada-tiny/checks", headers={"Accept": "application/x-ndjson"}
+        ) as answer,
+    ):
+        lines = answer.iter_lines()
+        next(lines)
+        silent = json.loads(next(lines))
+        proctor.attempts.hold.set()
+        rest = [json.loads(line) for line in lines]
+
+    assert silent == {"alive": True}
+    assert "report" in rest[-1]
