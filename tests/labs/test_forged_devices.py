@@ -110,6 +110,13 @@ def test_a_lucky_device_does_not_make_a_rule(desk: Desk) -> None:
     desk.expect_failed("select-by-memory", "refuses a device that is good enough")
 
 
+def test_a_template_beside_a_pod_without_claims_is_not_used(desk: Desk) -> None:
+    roomy = desk.variant["roomy"]
+    desk.create(desk.template(roomy, expression=right_rule(desk)), desk.pod(roomy))
+
+    desk.expect_failed("select-by-memory", "does not use the template")
+
+
 def test_the_platforms_class_does_not_do_the_work_of_the_template(desk: Desk) -> None:
     roomy = desk.variant["roomy"]
     class_ = desk.get("deviceclass", DRIVER)

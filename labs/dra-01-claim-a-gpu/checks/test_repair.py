@@ -72,7 +72,7 @@ def _beyond_claims(spec: Mapping[str, Any]) -> Any:
     for entry in pod.get("resourceClaims") or ():
         entry.pop("resourceClaimTemplateName", None)
     for container in pod["containers"]:
-        for use in container["resources"].get("claims") or ():
+        for use in (container.get("resources") or {}).get("claims") or ():
             use.pop("request", None)
     return pod
 

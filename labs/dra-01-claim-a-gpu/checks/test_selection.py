@@ -16,12 +16,12 @@ def test_the_template_admits_exactly_what_is_good_enough(
     pod = placement_of(cluster, variant["roomy"], variant["team"], inventory)
     template = cluster.get("ResourceClaimTemplate", variant["roomy"], variant["team"])
 
+    entries = pod.pod["spec"].get("resourceClaims") or []
     expect(
-        [entry.get("resourceClaimTemplateName") for entry in pod.pod["spec"]["resourceClaims"]]
-        == [variant["roomy"]],
+        [entry.get("resourceClaimTemplateName") for entry in entries] == [variant["roomy"]],
         f"The Pod {variant['roomy']} does not use the template {variant['roomy']}",
         expected=f"one claim, made from ResourceClaimTemplate {variant['roomy']}",
-        found=str(pod.pod["spec"]["resourceClaims"]),
+        found=", ".join(str(entry) for entry in entries) or "no claim",
         hint="kubectl explain pod.spec.resourceClaims",
     )
     least, oldest = variant["roomy_memory"], variant["minimum_driver"]
