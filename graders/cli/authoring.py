@@ -118,7 +118,7 @@ def rehearse(
     assay lab rehearse ~/my-labs/gpu-quotas --seeds 1 --only mutant
     assay lab rehearse --all --json
     """
-    from graders.rehearsal import rehearse as rehearse_lab  # brings the Kubernetes client
+    from graders.rehearsal.rehearsal import rehearse as rehearse_lab  # brings the Kubernetes client
 
     chosen = [lab_at(str(folder)) for folder in _folders(labs, everything)]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # clear up as after Ctrl-C
