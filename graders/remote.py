@@ -124,17 +124,19 @@ class RemoteAttempt:
             ) as answer:
                 if not answer.is_success:
                     answer.read()
-                    raise _refusal(answer.status_code, _sentence_of(answer))
+                    raise _refusal_in(answer)
                 yield answer
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.ConnectError, httpx.InvalidURL) as error:
             raise ProctorUnreachable(_AWAY) from error
+        except httpx.HTTPError as error:
+            raise ConnectionLost(_AWAY) from error
 
 
-def _sentence_of(answer: httpx.Response) -> str:
+def _refusal_in(answer: httpx.Response) -> AssayError:
     try:
-        return str(answer.json()["detail"])
+        return _refusal(answer.status_code, str(answer.json()["detail"]))
     except (ValueError, LookupError, TypeError):
-        return f"the proctor answered {answer.status_code}; try again in a moment"
+        return ConnectionLost(_AWAY)  # the hub's proxy answered in the proctor's place
 
 
 def _refusal(status: int, sentence: str) -> AssayError:
