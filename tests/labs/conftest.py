@@ -194,31 +194,30 @@ def desk(attacked_desk: Desk) -> Iterator[Desk]:
     put_in_order(attacked_desk)
 
 
-RULES = "validatingadmissionpolicies,validatingadmissionpolicybindings,"
-RULES += "mutatingadmissionpolicies,mutatingadmissionpolicybindings,mutatingwebhookconfigurations"
-PLATFORM = (CLASS, "nic.assay.dev")
+RULES = ",".join(
+    (
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+        "mutatingadmissionpolicies",
+        "mutatingadmissionpolicybindings",
+        "devicetaintrules",
+    )
+)
 
 
 def put_in_order(desk: Desk) -> None:
     """Undo what an attack may have done to the lab."""
     desk.kubectl("delete", RULES, "--all")
+    work = "pods,resourceclaims,resourceclaimtemplates"
     team = ("--namespace", desk.variant["team"])
-    desk.kubectl("delete", "pods", "--all", *team, "--now")
-    mine = "resourceclaims,resourceclaimtemplates"
-    desk.kubectl("delete", mine, "--all", *team, "--timeout=30s")
+    desk.kubectl("delete", work, "--all", *team, "--now", "--timeout=30s")
     desk.kubectl("delete", "configmap", "inventory", *team, "--ignore-not-found")
-    desk.kubectl("delete", "devicetaintrules", "--all")
     inventory = desk.baseline["inventory"]
-    for kind, own in (("resourceslices", inventory["slices"]), ("deviceclasses", PLATFORM)):
-        for name in desk.kubectl("get", kind, "--output", "name").split():
-            if not name.endswith((*own, "nic.assay.dev")):
-                desk.kubectl("delete", name)
-    for name, spec in inventory["slices"].items():
-        _put_back(desk, "resourceslice", name, spec)
-    _put_back(desk, "deviceclass", CLASS, inventory["class"]["spec"])
-
-
-def _put_back(desk: Desk, kind: str, name: str, spec: Mapping[str, Any]) -> None:
-    found = desk.get(kind, name)
-    if found["spec"] != spec:
-        desk.kubectl("replace", manifests=({**found, "spec": dict(spec)},))
+    published = {**inventory["slices"], CLASS: inventory["class"]["spec"]}
+    found = desk.kubectl("get", "resourceslices,deviceclasses", "--output", "json")
+    for item in json.loads(found)["items"]:
+        name = item["metadata"]["name"]
+        if name in published and item["spec"] != published[name]:
+            desk.kubectl("replace", manifests=({**item, "spec": published[name]},))
+        elif name not in published and not name.endswith("nic.assay.dev"):
+            desk.kubectl("delete", item["kind"], name)
