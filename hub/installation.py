@@ -28,6 +28,11 @@ def installation_id() -> str:
     return hashlib.sha256(str(home()).encode()).hexdigest()[:12]
 
 
+def supervisor_mark() -> str:
+    """Return the value of `PLATFORM_MARK` for the supervisor, which is stopped before the rest."""
+    return f"{installation_id()}/supervisor"
+
+
 def notebook_mark(learner: str, lab: str) -> str:
     """Return the value of `NOTEBOOK_MARK` for one notebook server."""
     return f"{installation_id()}/{learner}/{lab}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,14 @@ from clusters.provider import provider_named
 from graders.proctor.secret import spawner_secret
 from hub import health
 from hub.accounts import Accounts, NewPassword
-from hub.installation import NOTEBOOK_MARK, PLATFORM_MARK, address, installation_id, log_folder
+from hub.installation import (
+    NOTEBOOK_MARK,
+    PLATFORM_MARK,
+    address,
+    installation_id,
+    log_folder,
+    supervisor_mark,
+)
 from hub.lab_clusters import ClusterFate, lab_clusters, settle_clusters
 from hub.ports import holder_of, is_free
 from hub.processes import end, mark_of, marked
@@ -127,7 +135,9 @@ def stop(clusters: ClusterFate = ClusterFate.STOP, on_phase: OnPhase = ignore) -
     """
     installation = installation_id()
     with timed(on_phase, "platform", "Stopping hub, proctor and site", 40):
-        found = [record.process()] if (record := running_supervisor()) else []
+        found = marked(PLATFORM_MARK, supervisor_mark())
+        if record := running_supervisor():  # one in the foreground has no mark
+            found.append(record.process())
         end(found, patience=STOP_PATIENCE)
         found += (services := marked(PLATFORM_MARK, installation))
         end(services)
@@ -168,6 +178,7 @@ def _launch(port: int, log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "hub.supervisor", str(port)],
+            env={**os.environ, PLATFORM_MARK: supervisor_mark()},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -20,6 +20,8 @@ from jupyterhub.slugs import safe_slug
 from jupyterhub.spawner import SimpleLocalProcessSpawner, SpawnException
 from traitlets import Bool, Integer, Unicode
 
+from clusters.errors import AssayError
+from graders.catalogue import find_lab
 from graders.proctor.secret import spawner_secret
 from hub.installation import (
     NOTEBOOK_MARK,
@@ -69,6 +71,14 @@ class LabSpawner(SimpleLocalProcessSpawner):
         self.home_dir: str = str(
             learners_folder() / safe_slug(self.user.name) / (self.name or "none")
         )
+
+    @property
+    def lab_title(self) -> str:
+        """What people call the lab; its name where there is no such lab."""
+        try:
+            return find_lab(self.name).title
+        except AssayError:
+            return str(self.name)
 
     # What JupyterHub calls
 

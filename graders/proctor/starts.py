@@ -17,8 +17,10 @@ from concurrent.futures import Executor
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from clusters.errors import NotFound
 from clusters.phases import Phase
 from graders.attempts import Attempts
+from graders.catalogue import find_lab
 from graders.proctor.feed import Feed
 from graders.proctor.metrics import Metrics
 from graders.proctor.problems import sentence_of
@@ -83,6 +85,7 @@ class Starts:
 
     async def _find_room(self, order: Order, seat: Seat, feed: Feed[Line]) -> Line:
         loop = asyncio.get_running_loop()
+        _require_lab(order.lab)
 
         def admitted() -> None:
             loop.call_soon_threadsafe(self._queue.admitted, seat)
@@ -118,6 +121,13 @@ class Starts:
         self._metrics.starts.labels(order.lab, "done").inc()
         self._metrics.start_seconds.labels(order.lab).observe(time.monotonic() - began)
         return line
+
+
+def _require_lab(slug: str) -> None:
+    try:
+        find_lab(slug)
+    except NotFound as error:
+        raise NotFound(f"there is no lab {slug!r} here; the catalogue shows every lab") from error
 
 
 def _queue_phases(feed: Feed[Line]) -> Callable[[int], None]:

@@ -137,7 +137,7 @@ def test_a_lab_that_cannot_start_says_why_on_the_spawn_page(platform: Platform, 
         list(session.phases(lab))
 
     said = str(caught.value)
-    assert ("needs gpu" if lab == "needs-gpu" else "no lab") in said
+    assert ("needs gpu" if lab == "needs-gpu" else "there is no lab") in said
     assert "SpawnException" not in said
 
 

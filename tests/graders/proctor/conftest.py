@@ -26,6 +26,19 @@ from graders.report import CheckResult, Outcome, Report
 SECRET = "the spawner's secret"
 TASKS = ("first", "second")
 NOW = "2030-01-01T00:00:00Z"
+LAB = """
+apiVersion: assay.dev/v1
+kind: Lab
+id: 1f9a0a31-3f5e-4b61-b6a2-54a3cdb1a0c7
+slug: tiny
+version: 1.0.0
+title: A tiny lab
+summary: Two tasks that nobody can do.
+minutes: 5
+tasks:
+  - {id: first, title: The first, points: 1, domain: A}
+  - {id: second, title: The second, points: 2, domain: A}
+"""
 
 
 class FakeHub(ThreadingHTTPServer):
@@ -188,7 +201,11 @@ class Running:
 
 
 @pytest.fixture
-def proctor(tmp_path: Path) -> Iterator[Running]:
+def proctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    (tmp_path / "labs" / "tiny").mkdir(parents=True)
+    (tmp_path / "labs" / "tiny" / "lab.yaml").write_text(LAB)
+    monkeypatch.setenv("ASSAY_LABS", str(tmp_path / "labs"))
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
     hub = FakeHub()
     ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "keys")
     attempts = FakeAttempts(ledger, tmp_path)

@@ -20,6 +20,10 @@ def test_a_check_returns_its_report_and_the_ledger_has_it(proctor: Running) -> N
 
     assert [result["task"] for result in report["results"]] == ["first"]
     assert attempt["reports"] == 1
+    assert [(task["id"], task["outcome"], task["done"]) for task in attempt["tasks"]] == [
+        ("first", "failed", False),
+        ("second", "", False),
+    ]
 
 
 def test_a_check_can_be_followed_line_by_line(proctor: Running) -> None:

@@ -85,3 +85,9 @@ def test_a_wrong_order_is_refused(proctor: Running, order: dict[str, str]) -> No
 
     assert answer.status_code == 422
     assert "body" in proctor.problem_of(answer)
+
+
+def test_a_lab_that_is_not_there_is_one_sentence_without_a_path(proctor: Running) -> None:
+    said = proctor.start(lab="other")[-1]["error"]
+
+    assert said == "there is no lab 'other' here; the catalogue shows every lab"
