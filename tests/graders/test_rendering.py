@@ -86,17 +86,28 @@ def test_every_problem_of_every_manifest_is_told_with_its_place(lab: Lab, varian
 
 
 @pytest.mark.parametrize(
-    "attack",
+    ("attack", "answer"),
     [
-        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-        "{{ cycler.__init__.__globals__.os.environ }}",
-        "{% include '/etc/passwd' %}",
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "'__class__' of 'str' object is unsafe"),
+        ("{{ cycler.__init__.__globals__.os.environ }}", "'__init__' of 'type' object is unsafe"),
+        ("{% include '/etc/passwd' %}", "no loader for this environment specified"),
     ],
 )
-def test_a_template_cannot_reach_out_of_its_lab(lab: Lab, variant: Variant, attack: str) -> None:
+def test_a_template_cannot_reach_out_of_its_lab(
+    lab: Lab, variant: Variant, attack: str, answer: str
+) -> None:
     (lab.folder / "inventory.yaml").write_text(f"a: {attack}\n")
 
-    assert problems_of(render_inventory, lab, variant)
+    (problem,) = problems_of(render_inventory, lab, variant)
+    assert answer in problem
+
+
+def test_what_a_parameter_lacks_is_no_empty_text(lab: Lab, variant: Variant) -> None:
+    (lab.folder / "inventory.yaml").write_text("nodes: []\na: '{{ space.zone }}'\n")
+
+    assert problems_of(render_inventory, lab, variant) == [
+        "inventory.yaml:2: 'str object' has no attribute 'zone'"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,22 @@ def test_finishing_during_the_start_leaves_nothing(pretended: Attempts, fake_pro
     assert pretended.provider.list() == []
 
 
+def test_a_start_under_way_is_not_taken_for_an_interrupted_one(
+    pretended: Attempts, fake_provider: Any
+) -> None:
+    fake_provider.may_create.clear()
+    with ThreadPoolExecutor(1) as pool:
+        start = pool.submit(pretended.start, "ann", LAB)
+        while not pretended.ledger.attempts(states=[AttemptState.STARTING]):
+            assert not start.done()
+
+        done = pretended.reconcile()
+
+        fake_provider.may_create.set()
+        assert start.result(30).state is AttemptState.OPEN
+    assert done == []
+
+
 def test_a_start_that_fails_breaks_the_attempt_and_leaves_nothing(
     pretended: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
