@@ -22,8 +22,8 @@ def proctor_answers(url: str) -> bool:
 
 
 def site_answers(url: str) -> bool:
-    """Return whether the site answers; it sends a stranger to the sign-in."""
-    return 0 < _status(f"{url}{SITE}") < HTTPStatus.BAD_REQUEST
+    """Return whether the site answers behind the proxy."""
+    return _status(f"{url}{SITE}health") == HTTPStatus.OK
 
 
 def _status(url: str) -> int:

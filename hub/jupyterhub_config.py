@@ -15,6 +15,7 @@ from jupyterhub.spawner import Spawner
 
 from clusters.binaries import ensure_binaries
 from clusters.home import cache, home
+from clusters.provider import provider_named
 from hub.accounts import Role
 from hub.authenticator import AccountAuthenticator
 from hub.installation import (
@@ -45,10 +46,14 @@ PASSED_ON = [name for name in os.environ if name.startswith("ASSAY_")]
 ports = hub_ports(hub_folder() / "ports.json")
 proctor_port, web_port = free_port(), free_port()
 c.JupyterHub.bind_url = address(PORT)
+if public_address := os.environ.get("ASSAY_PUBLIC_URL", "").rstrip("/"):
+    c.JupyterHub.public_url = f"{public_address}/"
 c.JupyterHub.hub_bind_url = f"http://{LOOPBACK}:{ports.hub}"
 c.ConfigurableHTTPProxy.api_url = f"http://{LOOPBACK}:{ports.proxy_api}"
 c.ConfigurableHTTPProxy.command = tethered(proxy_command())
 c.ConfigurableHTTPProxy.pid_file = str(hub_folder() / "proxy.pid")
+# A hub that finds a pid here kills it, whoever has it by now. Ours ended with the hub before.
+(hub_folder() / "proxy.pid").unlink(missing_ok=True)
 
 # State.
 
@@ -102,25 +107,16 @@ c.JupyterHub.services = [
     {
         "name": "web",
         "url": f"http://{LOOPBACK}:{web_port}",
-        "command": tethered(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                f"--bind={LOOPBACK}:{web_port}",
-                "--threads=8",
-                "--graceful-timeout=5",
-                "--no-control-socket",
-                "web:create_app()",
-            ]
-        ),
+        "command": [sys.executable, "-m", "web"],
         "environment": environment
-        | {"ASSAY_PROCTOR_URL": f"http://{LOOPBACK}:{proctor_port}{PROCTOR}"},
+        | {
+            "ASSAY_PROCTOR_URL": f"http://{LOOPBACK}:{proctor_port}{PROCTOR}",
+            "ASSAY_CAPABILITIES": ",".join(sorted(provider_named().capabilities)),
+        },
         "display": False,
         "oauth_no_confirm": True,
         "timeout": SERVICE_PATIENCE,
         "oauth_client_allowed_scopes": [LEARN, AUTHOR, _USE_PROCTOR],
-        "cwd": str(REPOSITORY),
     },
 ]
 # JupyterHub has no setting for how often it looks whether a service still runs (30 s).
@@ -151,7 +147,8 @@ c.Spawner.server_token_scopes = [
 c.LocalProcessSpawner.interrupt_timeout = 10
 c.LocalProcessSpawner.term_timeout = 5
 c.LabSpawner.proctor_url = f"http://{LOOPBACK}:{proctor_port}{PROCTOR}"
-c.LabSpawner.public_address = address(PORT)
+c.LabSpawner.local_address = address(PORT)
+c.LabSpawner.public_address = public_address or address(PORT)
 c.LabSpawner.isolated = isolation.isolated
 c.LabSpawner.tools = str(kubectl.parent)
 

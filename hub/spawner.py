@@ -21,10 +21,13 @@ from jupyterhub.spawner import SimpleLocalProcessSpawner, SpawnException
 from traitlets import Bool, Integer, Unicode
 
 from clusters.errors import AssayError
+from clusters.home import home
 from graders.catalogue import find_lab
 from graders.proctor.secret import spawner_secret
+from graders.proctor.timings import Timings
 from hub.installation import (
     NOTEBOOK_MARK,
+    PROCTOR,
     SITE,
     learners_folder,
     log_folder,
@@ -46,9 +49,10 @@ class LabSpawner(SimpleLocalProcessSpawner):
     proctor_url = Unicode(
         help="Where the proctor answers, with its prefix, without a slash at the end."
     ).tag(config=True)
-    public_address = Unicode(help="Where people reach the hub, http://127.0.0.1:8000.").tag(
-        config=True
-    )
+    local_address = Unicode(
+        help="Where notebooks reach the platform, for example http://127.0.0.1:8000."
+    ).tag(config=True)
+    public_address = Unicode(help="Where people reach the platform, for links.").tag(config=True)
     lab_timeout = Integer(
         240, help="Seconds a lab may take to start; must be below start_timeout."
     ).tag(config=True)
@@ -65,7 +69,8 @@ class LabSpawner(SimpleLocalProcessSpawner):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._progress = SpawnProgress()
+        self._progress = SpawnProgress(Timings(home() / "timings" / "notebook.json"))
+        self.progress_ready_hook = self._opened
         self._attempt = ""
         self._pid_created = 0.0
         self.home_dir: str = str(
@@ -98,7 +103,7 @@ class LabSpawner(SimpleLocalProcessSpawner):
                 "lab-timeout",
             )
         self._attempt = started.attempt
-        self._progress.phase("notebook", "Opening the notebook", 85)
+        self._progress.opening()
         await asyncio.to_thread(self._end_leftovers)
         await asyncio.to_thread(self._prepare, started)
         where: tuple[str, int] = await super().start()
@@ -132,13 +137,13 @@ class LabSpawner(SimpleLocalProcessSpawner):
     def get_env(self) -> dict[str, str]:
         """Return the environment of the notebook server: nothing of the hub's own."""
         environment: dict[str, str] = super().get_env()
-        home = Path(self.home_dir)
+        folder = Path(self.home_dir)
         tools = [str(Path(sys.executable).parent), self.tools, *_SYSTEM_PATH]
         environment.update(
-            PATH=os.pathsep.join(folder for folder in tools if folder),
-            KUBECONFIG=str(home / ".kube/config"),
-            IPYTHONDIR=str(home / ".ipython"),
-            ASSAY_PROCTOR_URL=f"{self.public_address}/services/proctor",
+            PATH=os.pathsep.join(place for place in tools if place),
+            KUBECONFIG=str(folder / ".kube/config"),
+            IPYTHONDIR=str(folder / ".ipython"),
+            ASSAY_PROCTOR_URL=f"{self.local_address}{PROCTOR}",
             ASSAY_SITE_URL=f"{self.public_address}{SITE}",
             ASSAY_ATTEMPT=self._attempt,
             ASSAY_LAB=self.name,
@@ -190,6 +195,11 @@ class LabSpawner(SimpleLocalProcessSpawner):
         }
         proctor = ProctorAddress(self.proctor_url, spawner_secret())
         return await start_lab(proctor, order, self._progress.lab_line)
+
+    def _opened(self, spawner: Any, event: dict[str, Any]) -> dict[str, Any]:
+        """Take note that the spawn page is about to lead to the notebook."""
+        self._progress.opened()
+        return event
 
     def _account(self) -> dict[str, Any]:
         """Return the arguments of Popen that make a process the learner's."""

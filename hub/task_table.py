@@ -77,11 +77,11 @@ class TaskTable:
         """Return the table for notebooks."""
         rows = "".join(_html_row(row) for row in self.rows)
         return (
-            f'<div style="max-width:60rem"><table style="{_TABLE}">'
-            '<thead><tr><th scope="col" style="width:2rem"></th>'
-            f'<th scope="col" style="{_LEFT}">Task</th>'
+            f'<div style="max-width:64rem"><table style="{_TABLE}"><thead><tr>'
+            f'<th scope="col" style="width:2em"></th>'
+            f'<th scope="col" style="{_LEFT};width:30%">Task</th>'
             f'<th scope="col" style="{_LEFT}">What was found</th>'
-            '<th scope="col" style="text-align:right">Points</th></tr></thead>'
+            '<th scope="col" style="width:4em;text-align:right">Points</th></tr></thead>'
             f"<tbody>{rows}</tbody></table>{self._html_footer()}</div>"
         )
 
@@ -106,8 +106,13 @@ class Notice:
         return {"text/html": html, "text/plain": f"! {self.sentence}"}
 
 
-_TABLE = "border-collapse:collapse;width:100%;margin:.4em 0;font-size:var(--jp-content-font-size1)"
+_TABLE = (
+    "border-collapse:collapse;table-layout:fixed;width:100%;margin:.4em 0;"
+    "font-size:var(--jp-content-font-size1)"
+)
 _LEFT = "text-align:left"
+_DETAILS = "display:grid;grid-template-columns:5.5em 1fr;gap:.1em .6em;margin:.3em 0 0"
+_TERM = "font-weight:400;opacity:.65;margin:0"
 _CELL = "text-align:left;vertical-align:top;white-space:normal;padding:.45em .6em"
 
 
@@ -177,12 +182,13 @@ def _plain(value: object) -> str:
 
 def _html_row(row: Row) -> str:
     details = "".join(
-        f'<div style="opacity:.85"><span style="display:inline-block;min-width:5.5em">'
-        f"{escape(name)}</span>{escape(value)}</div>"
+        f'<dt style="{_TERM}">{escape(name)}</dt><dd style="margin:0">{escape(value)}</dd>'
         for name, value in row.details
     )
+    if details:
+        details = f'<dl style="{_DETAILS}">{details}</dl>'
     return (
-        f'<tr><td style="{_CELL};color:{row.mark.colour};font-weight:700" '
+        f'<tr><td style="{_CELL};color:{row.mark.colour};font-weight:700;font-size:1.2em" '
         f'title="{row.mark.word}" aria-label="{row.mark.word}">{row.mark.sign}</td>'
         f'<td style="{_CELL}">{escape(row.title)}<br><code>{escape(row.id)}</code></td>'
         f'<td style="{_CELL}">{escape(row.message or row.mark.word)}{details}</td>'
