@@ -22,6 +22,7 @@ from hub.installation import NOTEBOOK_MARK, PLATFORM_MARK
 from hub.processes import marked
 from hub.tour.session import LearnerSession
 
+collect_ignore = ["labs"]  # those are checks of labs, run by the platform
 LABS = Path(__file__).with_name("labs")
 T = TypeVar("T")
 
@@ -80,11 +81,21 @@ class Platform:
         found = marked(PLATFORM_MARK, self.id) + marked(NOTEBOOK_MARK, self.id)
         return found + marked("ASSAY_CLUSTER", f"{self.home}/clusters")
 
+    def notebooks_of(self, learner: str) -> list[psutil.Process]:
+        """The notebook servers of a learner with everything they started."""
+        return marked(NOTEBOOK_MARK, f"{self.id}/{learner}")
+
     def process(self, *words: str) -> psutil.Process:
         """The oldest process of the platform whose command line has all these words."""
         found = [p for p in self.processes() if all(w in " ".join(p.cmdline()) for w in words)]
         assert found, f"no process with {words}"
         return min(found, key=lambda process: process.create_time())
+
+    def finish_all(self) -> None:
+        """End every attempt, so that there is room for the next tests."""
+        for attempt in self.document("attempt", "list"):
+            if attempt["state"] in ("starting", "open"):
+                self.assay("lab", "finish", attempt["lab"], "--learner", attempt["learner"])
 
     def log(self) -> str:
         path = self.home / "logs" / "hub.log"

@@ -24,9 +24,16 @@ LAB = "tiny"
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def room_for_others(platform: Platform) -> Iterator[None]:
+    yield
+    platform.finish_all()
+
+
 @pytest.fixture(scope="module")
 def learner(platform: Platform) -> LearnerSession:
-    session = platform.session("learner")
+    platform.add_learner("lin")
+    session = platform.session("lin")
     session.start_lab(LAB)
     list(session.phases(LAB))
     return session
@@ -99,7 +106,7 @@ def test_a_hub_killed_during_a_start_loses_nobody(
 
     platform.add_learner("ada")
     ada = platform.session("ada")
-    notebook = platform.process("jupyterhub.singleuser")
+    notebook = notebook_of(platform)
     ada.start_lab(LAB)
     phases = ada.phases(LAB)
     next(event for event in phases if event.get("phase", {}).get("name") == "api-server")
@@ -115,7 +122,7 @@ def test_a_hub_killed_during_a_start_loses_nobody(
     assert live_attempt(platform, "ada")["state"] == "open"
     owners = sorted(cluster["owner"] for cluster in platform.clusters())
     assert owners == sorted(
-        f"attempt:{live_attempt(platform, name)['id']}" for name in ("ada", "learner")
+        f"attempt:{live_attempt(platform, name)['id']}" for name in ("ada", "lin")
     )
     assert notebook.is_running()
     with kernel_of(platform, learner) as kernel:  # the learner goes on in the same server
@@ -162,7 +169,7 @@ def test_a_killed_notebook_server_is_noticed_and_started_again(
 def notebook_of(platform: Platform) -> psutil.Process:
     for process in platform.processes():
         words = process.cmdline()
-        if "jupyterhub.singleuser" in words and process.environ()["JUPYTERHUB_USER"] == "learner":
+        if "jupyterhub.singleuser" in words and process.environ()["JUPYTERHUB_USER"] == "lin":
             return process
     raise AssertionError("the learner has no notebook server")
 
