@@ -20,8 +20,10 @@ class FakeRoom:
     def __init__(self, places: int) -> None:
         self.places = places
         self.admitted: list[str] = []
+        self.asked: set[str] = set()
 
     async def start(self, queue: Queue, seat: Seat) -> str:
+        self.asked.add(seat.learner)
         await asyncio.sleep(0)
         if len(self.admitted) >= self.places:
             raise CapacityExhausted("all places are taken")
@@ -48,6 +50,7 @@ def test_who_came_first_starts_first() -> None:
         while not {("bob", 1), ("eve", 2)} <= set(told):
             await asyncio.sleep(0.01)
         assert len(queue) == 2
+        assert room.asked == {"ada", "bob"}  # eve is not first
         room.places = 3
         await asyncio.gather(*waiting)
         assert len(queue) == 0
