@@ -78,12 +78,16 @@ def build_binary(build: Build, sources: Path, to: Path, on_progress: OnProgress)
     go = _usable_go(module)
     on_progress("reading the Go modules", 0.0)
     packages = _count_packages(go, module, build, on_progress)
-    command = [go, "build", "-v", "-trimpath", "-ldflags", " ".join(build.ldflags)]
+    command = [go, "build", "-v", "-trimpath", _tags(build), f"-ldflags={' '.join(build.ldflags)}"]
     on_progress("compiling and linking", done := 0)
     for line in _run([*command, "-o", str(to), build.package], module):
         if not line.startswith("go: "):
             done = min(done + 1, packages)
             on_progress(f"{done} of {packages} packages", done / packages)
+
+
+def _tags(build: Build) -> str:
+    return f"-tags={','.join(build.tags)}"
 
 
 def _usable_go(module: Path) -> str:
@@ -106,7 +110,7 @@ def _usable_go(module: Path) -> str:
 
 def _count_packages(go: str, module: Path, build: Build, on_progress: OnProgress) -> int:
     with tempfile.TemporaryFile() as listed:
-        for line in _run([go, "list", "-deps", build.package], module, stdout=listed):
+        for line in _run([go, "list", "-deps", _tags(build), build.package], module, stdout=listed):
             if line.startswith("go: downloading "):
                 on_progress(f"fetching {line.removeprefix('go: downloading ')}", 0.0)
         listed.seek(0)

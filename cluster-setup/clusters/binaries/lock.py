@@ -56,6 +56,8 @@ class Build(_Strict):
     """Folder of `go.mod` and `go.sum`, beside `lock.yaml`."""
     package: str = Field(pattern=r"^\S+$")
     """Path of the main package."""
+    tags: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_.]+$")], ...] = ()
+    """Build constraints that are met."""
     ldflags: tuple[str, ...] = ()
     """Flags of the linker, among them the version that the binary reports."""
 
