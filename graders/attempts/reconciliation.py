@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from clusters.errors import AssayError, NotFound
-from clusters.provider import ClusterProvider, ClusterState
+from clusters.provider import Cluster, ClusterProvider, ClusterState
 from graders.attempts.lifecycle import Lifecycle, lock_of
 from graders.attempts.rules import OWNER, is_due
 from graders.catalogue import find_lab
@@ -44,7 +44,7 @@ class Reconciliation:
         An attempt that this ledger does not know belongs to another one: its cluster stays.
         """
         for cluster in self._provider.list():
-            if not self._is_over(cluster.owner):
+            if not self._is_over(cluster):
                 continue
             try:
                 self._provider.delete(cluster.name)
@@ -89,13 +89,20 @@ class Reconciliation:
             if done:
                 yield f"attempt {attempt.id}: {done}"
 
-    def _is_over(self, owner: str) -> bool:
-        if not owner.startswith(OWNER):
-            return False
-        try:
-            return not self._ledger.attempt(owner.removeprefix(OWNER)).live
-        except NotFound:
-            return False
+    def _is_over(self, cluster: Cluster) -> bool:
+        attempt = self._attempt_of(cluster)
+        return attempt is not None and not attempt.live
+
+    def _attempt_of(self, cluster: Cluster) -> Attempt | None:
+        if cluster.owner.startswith(OWNER):
+            try:
+                return self._ledger.attempt(cluster.owner.removeprefix(OWNER))
+            except NotFound:
+                return None
+        if cluster.owner or cluster.state is not ClusterState.INCOMPLETE:
+            return None
+        # Half deleted, so that it does not know its owner any more; the ledger knows its name.
+        return next((a for a in self._ledger.attempts() if a.cluster == cluster.name), None)
 
     def _state_of(self, cluster: str) -> str:
         try:

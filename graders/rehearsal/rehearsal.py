@@ -15,14 +15,14 @@ import psutil
 from clusters.binaries import ensure_binaries
 from clusters.errors import AssayError
 from clusters.phases import OnPhase, ignore
-from clusters.provider import ClusterProvider
+from clusters.provider import Cluster, ClusterProvider, ClusterState
 from graders.attempts.rules import require_capabilities
 from graders.lab import Lab
 from graders.ledger.tables import timestamp
 from graders.lint import lint_lab
 from graders.rehearsal.plan import PlannedRun, plan_runs
 from graders.rehearsal.report_card import ReportCard, RunResult
-from graders.rehearsal.run import Stage
+from graders.rehearsal.run import Stage, process_in_name
 
 _OWNER = "rehearsal:"
 """Owner of a rehearsal's clusters: this, the process id and when that process began."""
@@ -77,7 +77,7 @@ def rehearse(
 def delete_leftovers(provider: ClusterProvider) -> None:
     """Delete the clusters of rehearsals whose process is gone."""
     for cluster in provider.list():
-        if cluster.owner.startswith(_OWNER) and not is_alive(cluster.owner):
+        if is_leftover(cluster):
             provider.delete(cluster.name)
 
 
@@ -114,6 +114,18 @@ def _kubernetes(results: Iterable[RunResult]) -> str:
 
 def _owner_now() -> str:
     return f"{_OWNER}{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def is_leftover(cluster: Cluster) -> bool:
+    """Return whether a cluster belongs to a rehearsal whose process is gone.
+
+    One that was killed before it could write down whose the cluster is left only the name.
+    """
+    if cluster.owner:
+        return cluster.owner.startswith(_OWNER) and not is_alive(cluster.owner)
+    maker = process_in_name(cluster.name)
+    incomplete = cluster.state is ClusterState.INCOMPLETE
+    return incomplete and maker is not None and not psutil.pid_exists(maker)
 
 
 def is_alive(owner: str) -> bool:

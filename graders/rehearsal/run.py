@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
 import threading
 import time
@@ -11,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from clusters.errors import AssayError
 from clusters.provider import Cluster, ClusterProvider
-from clusters.spec import NAME_LIMIT, ClusterSpec
+from clusters.spec import ClusterSpec
 from graders.baseline import record_baseline
 from graders.lab import Lab
 from graders.rehearsal.plan import PlannedRun, RunKind
@@ -22,6 +24,14 @@ from graders.report import Report
 from graders.runner import GradingJob, grade
 from graders.starting_state import apply_starting_state
 from graders.variant import Variant, draw_variant
+
+_NAME = re.compile(r"rehearsal-(?P<process>\d+)-[0-9a-f]{8}")
+
+
+def process_in_name(cluster: str) -> int | None:
+    """Return the id of the process that a rehearsal's cluster is named after, if it is one."""
+    match = _NAME.fullmatch(cluster)
+    return int(match["process"]) if match else None
 
 
 class Stopped(AssayError):
@@ -45,7 +55,7 @@ class Stage:
         began = time.monotonic()
         report: Report | None = None
         problem = ""
-        name = f"{self.lab.slug}-{secrets.token_hex(4)}"[:NAME_LIMIT]
+        name = f"rehearsal-{os.getpid()}-{secrets.token_hex(4)}"
         try:
             self._go_on()
             report = self._rehearse(run, name)

@@ -208,6 +208,23 @@ def test_only_clusters_of_attempts_that_are_over_are_orphans(pretended: Attempts
     assert names == {live.cluster, *owners}
 
 
+def test_a_cluster_whose_deletion_was_interrupted_is_deleted(
+    pretended: Attempts, fake_provider: Any
+) -> None:
+    over, live = pretended.start("ann", LAB), pretended.start("bob", LAB)
+    clusters = fake_provider.clusters
+    half = {"state": ClusterState.INCOMPLETE, "owner": "", "uid": ""}
+    remains = dataclasses.replace(clusters[over.cluster], **half)
+    pretended.finish(over.id)
+    for cluster in (remains, dataclasses.replace(remains, name="somebodys")):
+        clusters[cluster.name] = cluster
+
+    done = pretended.reconcile()
+
+    assert done == [f"cluster {over.cluster}: deleted, its attempt is over"]
+    assert set(clusters) == {live.cluster, "somebodys"}
+
+
 @pytest.mark.parametrize("learner", ["", "a" * 256, "a\x00b", "a\nb"])
 def test_a_name_that_cannot_be_stored_is_refused(pretended: Attempts, learner: str) -> None:
     with pytest.raises(InputInvalid, match="learner: use 1 to 255 printable"):

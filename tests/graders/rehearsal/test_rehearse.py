@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from clusters.provider import ClusterProvider
-from graders.rehearsal.rehearsal import delete_leftovers, is_alive
+from clusters.provider import Cluster, ClusterProvider, ClusterState
+from graders.rehearsal.rehearsal import delete_leftovers, is_alive, is_leftover
 
 pytestmark = pytest.mark.cluster
 
@@ -115,6 +115,41 @@ def test_a_process_id_that_is_used_again_is_somebody_else() -> None:
     assert is_alive(f"rehearsal:{os.getpid()}:{began:.2f}")
     assert not is_alive(f"rehearsal:{os.getpid()}:{began - 100:.2f}")
     assert not is_alive("rehearsal:what")
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "state", "leftover"),
+    [
+        ("rehearsal-{dead}-0123abcd", "", ClusterState.INCOMPLETE, True),
+        ("rehearsal-{alive}-0123abcd", "", ClusterState.INCOMPLETE, False),
+        ("rehearsal-{dead}-0123abcd", "", ClusterState.READY, False),
+        ("rehearsal-{dead}-demo", "", ClusterState.INCOMPLETE, False),
+        ("demo", "", ClusterState.INCOMPLETE, False),
+        ("demo", "attempt:0123", ClusterState.READY, False),
+        ("demo", "rehearsal:{dead}:1.00", ClusterState.READY, True),
+    ],
+)
+def test_a_leftover_is_known_by_its_owner_or_before_that_by_its_name(
+    name: str, owner: str, state: ClusterState, leftover: bool
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    ids = {"dead": ended.pid, "alive": os.getpid()}
+    nowhere = Path("/nowhere")
+    cluster = Cluster(
+        name=name.format(**ids),
+        provider="embedded",
+        state=state,
+        kubernetes="",
+        capabilities=frozenset(),
+        kubeconfig=nowhere,
+        grader_kubeconfig=nowhere,
+        platform_kubeconfig=nowhere,
+        audit_log=nowhere,
+        owner=owner.format(**ids),
+    )
+
+    assert is_leftover(cluster) is leftover
 
 
 def _wait_for_clusters_of(provider: ClusterProvider, rehearsal: subprocess.Popen[str]) -> set[str]:
