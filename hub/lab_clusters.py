@@ -11,7 +11,8 @@ from clusters.provider import Cluster, ClusterProvider, Component
 from hub.processes import end
 
 _ATTEMPT_OWNER = "attempt:"
-_PATIENCE = 5.0
+_PATIENCE = 2.0
+"""Seconds to end by themselves; only the store has something to lose, and it is quick."""
 
 
 class ClusterFate(StrEnum):

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from jupyterhub.slugs import safe_slug
 from jupyterhub.spawner import SimpleLocalProcessSpawner, SpawnException
+from sqlalchemy.orm import object_session
 from traitlets import Bool, Integer, Unicode
 
 from clusters.errors import AssayError
@@ -71,6 +72,7 @@ class LabSpawner(SimpleLocalProcessSpawner):
         super().__init__(*args, **kwargs)
         self._progress = SpawnProgress(Timings(home() / "timings" / "notebook.json"))
         self.progress_ready_hook = self._opened
+        self.apply_user_options = _leave_for_start
         self._attempt = ""
         self._pid_created = 0.0
         self.home_dir: str = str(
@@ -246,7 +248,8 @@ class LabSpawner(SimpleLocalProcessSpawner):
         self.popen_kwargs.pop("stdout").close()
         self._pid_created = created(self.pid)
         self.orm_spawner.state = self.get_state()
-        self.db.commit()
+        if session := object_session(self.orm_spawner):
+            session.commit()
 
     def _end_leftovers(self) -> None:
         """End what a notebook server left, or one that a killed hub forgot."""
@@ -258,6 +261,10 @@ class LabSpawner(SimpleLocalProcessSpawner):
         error = SpawnException(sentence, reason=reason, status_code=503)
         error.jupyterhub_message = sentence
         raise error
+
+
+def _leave_for_start(spawner: LabSpawner, options: object) -> None:
+    """Say that options are known: `start` reads the only one, and refuses it with a sentence."""
 
 
 def _make_folder(folder: Path, uid: int | None) -> None:
