@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +20,11 @@ from typing import Literal
 FIRST_UID = 700_000
 """Accounts of learners are this plus their number at the hub: far from those of the machine and
 from the ranges of user namespaces (subuid)."""
+
+
+KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+"""What a notebook gets of the platform's environment; some interpreters need the last."""
+_TRIAL_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -34,11 +41,15 @@ class Isolation:
         return self.assurance == "isolated"
 
 
-def assess_isolation(needed: Iterable[Path], uid: int | None = None) -> Isolation:
+def assess_isolation(
+    needed: Iterable[Path], trial: Callable[[], str], uid: int | None = None
+) -> Isolation:
     """Say how notebooks are kept apart on this host.
 
     Args:
         needed: what a notebook must be able to read.
+        trial: does what a notebook does as another account and returns what went wrong, since a
+            readable interpreter may still need a library that is not.
         uid: the platform's account, that of this process by default.
     """
     if (os.geteuid() if uid is None else uid) != 0:
@@ -46,7 +57,36 @@ def assess_isolation(needed: Iterable[Path], uid: int | None = None) -> Isolatio
     for path in needed:
         if (obstacle := obstacle_for_others(path)) is not None:
             return Isolation("practice", f"other accounts cannot read {obstacle}")
+    if problem := trial():
+        return Isolation("practice", f"another account cannot run a notebook: {problem}")
     return Isolation("isolated")
+
+
+def run_as_another() -> str:
+    """Load what a notebook server loads, as an account of a learner.
+
+    Returns:
+        The last line of what went wrong; empty when all went well.
+    """
+    kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", "import hub.workspace, jupyterhub.singleuser, jupyterlab"],
+            env={"PATH": os.defpath, "HOME": "/nonexistent", **kept},
+            cwd="/",
+            user=FIRST_UID,
+            group=FIRST_UID,
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            timeout=_TRIAL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
 
 
 def obstacle_for_others(path: Path) -> Path | None:

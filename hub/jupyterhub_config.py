@@ -28,7 +28,7 @@ from hub.installation import (
     hub_folder,
     installation_id,
 )
-from hub.isolation import assess_isolation
+from hub.isolation import KEPT_ENVIRONMENT, assess_isolation, run_as_another
 from hub.ports import LOOPBACK, free_port, hub_ports
 from hub.proxy import proxy_command
 from hub.spawner import LabSpawner
@@ -125,7 +125,9 @@ Spawner.poll_interval.default_value = 1
 # Labs.
 
 kubectl = ensure_binaries(["kubectl"])["kubectl"]
-isolation = assess_isolation([Path(sys.executable), REPOSITORY, kubectl, home().parent])
+needed = [Path(sys.executable), REPOSITORY, kubectl, home().parent]
+isolation = assess_isolation(needed, run_as_another)
+print(f"notebooks are {isolation.assurance} {isolation.reason and f'({isolation.reason})'}")
 if isolation.isolated:
     home().chmod(0o711)  # learners pass through to their own folder and see no other
 c.JupyterHub.spawner_class = LabSpawner
@@ -134,7 +136,7 @@ c.JupyterHub.named_server_limit_per_user = 8
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}  # always show progress
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.default_url = "/lab/tree/notebook.ipynb"
-c.Spawner.env_keep = ["LANG", "LC_ALL", "TZ"]
+c.Spawner.env_keep = list(KEPT_ENVIRONMENT)
 c.Spawner.start_timeout = 300  # above LabSpawner.lab_timeout, whose sentence is better
 c.Spawner.http_timeout = 90
 c.Spawner.poll_interval = 5

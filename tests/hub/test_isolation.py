@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from hub.isolation import FIRST_UID, assess_isolation, obstacle_for_others
+from hub.isolation import FIRST_UID, assess_isolation, obstacle_for_others, run_as_another
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the account")
+
+
+def no_problem() -> str:
+    return ""
 
 
 @pytest.fixture
@@ -30,13 +34,13 @@ def open_folder(tmp_path: Path) -> Path:
 
 
 def test_root_with_a_readable_interpreter_isolates(open_folder: Path) -> None:
-    found = assess_isolation([open_folder / "python", open_folder], uid=0)
+    found = assess_isolation([open_folder / "python", open_folder], no_problem, uid=0)
 
     assert (found.assurance, found.reason) == ("isolated", "")
 
 
 def test_without_root_it_is_practice(open_folder: Path) -> None:
-    found = assess_isolation([open_folder], uid=1000)
+    found = assess_isolation([open_folder], no_problem, uid=1000)
 
     assert found.assurance == "practice"
     assert "root" in found.reason
@@ -50,7 +54,7 @@ def test_a_closed_folder_on_the_way_is_practice_and_named(open_folder: Path, mod
     (closed / "python").chmod(0o755)
     closed.chmod(mode)
 
-    found = assess_isolation([open_folder, closed / "python"], uid=0)
+    found = assess_isolation([open_folder, closed / "python"], no_problem, uid=0)
 
     assert found.assurance == "practice"
     assert str(closed) in found.reason
@@ -88,5 +92,16 @@ def test_the_rule_agrees_with_the_kernel(open_folder: Path) -> None:
         assert (done.returncode == 0) == (obstacle_for_others(path) is None), path
 
 
-def test_this_interpreter_is_judged_without_an_error() -> None:
-    assert assess_isolation([Path(sys.executable)]).assurance in {"practice", "isolated"}
+@AS_ROOT
+def test_this_interpreter_is_tried_as_another_account() -> None:
+    readable = obstacle_for_others(Path(sys.executable)) is None
+    problem = run_as_another()
+
+    assert readable or problem
+
+
+def test_a_trial_that_fails_is_practice_and_says_why(open_folder: Path) -> None:
+    found = assess_isolation([open_folder], lambda: "ImportError: libpython", uid=0)
+
+    assert found.assurance == "practice"
+    assert "libpython" in found.reason
