@@ -29,7 +29,7 @@ from hub.installation import (
 )
 from hub.lab_clusters import ClusterFate, lab_clusters, settle_clusters
 from hub.ports import holder_of, is_free
-from hub.processes import end, mark_of, marked
+from hub.processes import end, end_marked, mark_of, marked
 from hub.proxy import proxy_command
 from hub.record import remove_record, running_supervisor
 
@@ -135,22 +135,20 @@ def stop(clusters: ClusterFate = ClusterFate.STOP, on_phase: OnPhase = ignore) -
     """
     installation = installation_id()
     with timed(on_phase, "platform", "Stopping hub, proctor and site", 40):
-        found = marked(PLATFORM_MARK, supervisor_mark())
+        supervisors = marked(PLATFORM_MARK, supervisor_mark())
         if record := running_supervisor():  # one in the foreground has no mark
-            found.append(record.process())
-        end(found, patience=STOP_PATIENCE)
-        found += (services := marked(PLATFORM_MARK, installation))
-        end(services)
+            supervisors.append(record.process())
+        end(supervisors, patience=STOP_PATIENCE)
+        found = end_marked(PLATFORM_MARK, installation) or bool(supervisors)
         remove_record()
     with timed(on_phase, "notebooks", "Stopping notebook servers", 60):
-        found += (notebooks := marked(NOTEBOOK_MARK, installation))
-        end(notebooks)
+        found |= end_marked(NOTEBOOK_MARK, installation)
     if clusters is ClusterFate.KEEP:
-        return bool(found)
+        return found
     what = "Stopping" if clusters is ClusterFate.STOP else "Deleting"
     with timed(on_phase, "clusters", f"{what} the clusters of labs", 100):
         settled = settle_clusters(provider_named(), clusters)
-    return bool(found) or settled > 0
+    return found or settled > 0
 
 
 def status() -> Status:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import psutil
+
+_KILL_PATIENCE = 5.0
+_ROUNDS = 10
 
 
 def marked(variable: str, value: str) -> list[psutil.Process]:
@@ -23,26 +28,48 @@ def marked(variable: str, value: str) -> list[psutil.Process]:
     ]
 
 
+def end_marked(variable: str, value: str, patience: float = 10.0) -> bool:
+    """End every process with this mark, also those that they start meanwhile.
+
+    Returns:
+        Whether there were any.
+    """
+    found = False
+    for _ in range(_ROUNDS):
+        processes = marked(variable, value)
+        if not processes:
+            break
+        found = True
+        end(processes, patience)
+    return found
+
+
 def end(processes: Iterable[psutil.Process], patience: float = 10.0) -> list[psutil.Process]:
     """Ask processes to end, kill those that have not after `patience` seconds, and wait.
 
     Returns:
         Those that are still there, which only a stuck kernel call can explain.
     """
-    alive = _signal(list(processes), psutil.Process.terminate)
-    _, alive = psutil.wait_procs(alive, timeout=patience)
-    alive = _signal(alive, psutil.Process.kill)
-    _, alive = psutil.wait_procs(alive, timeout=5)
-    return list(alive)
+    alive = list(processes)
+    _signal(alive, psutil.Process.terminate)
+    alive = _wait(alive, patience)
+    _signal(alive, psutil.Process.kill)
+    return _wait(alive, _KILL_PATIENCE)
 
 
-def same_process(pid: int, created: float | None) -> bool:
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process runs; a zombie waits only for a parent that may never look."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def same_process(pid: int, created: float) -> bool:
     """Return whether `pid` is still the process it was: pids are used again, times are not."""
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and (
-            created is None or abs(process.create_time() - created) < 1
-        )
+        return is_alive(process) and abs(process.create_time() - created) < 1
     except psutil.Error:
         return False
 
@@ -68,12 +95,17 @@ def _carries(process: psutil.Process, variable: str, value: str) -> bool:
     return found == value or found.startswith(f"{value}/")
 
 
-def _signal(processes: Sequence[psutil.Process], send: object) -> list[psutil.Process]:
-    alive = []
+def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
     for process in processes:
-        try:
-            send(process)  # type: ignore[operator]
-            alive.append(process)
-        except psutil.NoSuchProcess:
-            continue
+        with suppress(psutil.NoSuchProcess):
+            send(process)
+
+
+def _wait(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for the end of processes, whoever their parents are; return those that go on."""
+    deadline = time.monotonic() + seconds
+    while alive := [process for process in processes if is_alive(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
     return alive

@@ -36,7 +36,7 @@ from hub.installation import (
 )
 from hub.isolation import FIRST_UID
 from hub.lab_start import LabNotStarted, ProctorAddress, StartedLab, start_lab
-from hub.processes import created, end, marked, same_process
+from hub.processes import created, end_marked, same_process
 from hub.spawn_progress import SpawnProgress
 
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -253,8 +253,7 @@ class LabSpawner(SimpleLocalProcessSpawner):
 
     def _end_leftovers(self) -> None:
         """End what a notebook server left, or one that a killed hub forgot."""
-        if leftovers := marked(NOTEBOOK_MARK, self._mark):
-            end(leftovers, patience=5)
+        end_marked(NOTEBOOK_MARK, self._mark, patience=5)
 
     def _refuse(self, sentence: str, reason: str) -> NoReturn:
         """Raise what the spawn page shows: the sentence and nothing else."""

@@ -20,7 +20,7 @@ from clusters.cli.output import end_with
 from clusters.errors import AssayError, PreflightError
 from hub.health import hub_answers
 from hub.installation import PLATFORM_MARK, hub_folder, installation_id
-from hub.processes import end, marked
+from hub.processes import end_marked
 from hub.record import Record, remove_record, write_record
 from hub.tether import tethered
 
@@ -51,13 +51,13 @@ class Supervisor:
         try:
             self._keep_running(record)
         finally:
-            end(marked(PLATFORM_MARK, installation_id()))
+            end_marked(PLATFORM_MARK, installation_id())
             remove_record()
 
     def _keep_running(self, record: Record) -> None:
         healthy_once, pause = False, 1.0
         while not self._stopping:
-            end(marked(PLATFORM_MARK, installation_id()))
+            end_marked(PLATFORM_MARK, installation_id())
             began = time.monotonic()
             answered = self._run_hub(record)
             if self._stopping:
