@@ -1,17 +1,12 @@
-"""The few requests that creating a cluster makes to its API server.
-
-The standard library's client: everything larger costs a third of a second of processor time to
-import, while the API server that is starting wants the same processor.
-"""
+"""The few requests that creating a cluster makes to its API server."""
 
 from __future__ import annotations
 
-import http.client
-import json
 import ssl
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from clusters.errors import ClusterError
 from clusters.providers.embedded.ports import LOOPBACK
@@ -21,7 +16,7 @@ TIMEOUT = 10.0
 
 
 class ApiServer:
-    """A connection to one API server with one identity; not for several threads."""
+    """A connection to one API server with one identity."""
 
     def __init__(self, port: int, authority: Path, certificate: Path) -> None:
         """Prepare a connection; nothing is sent yet.
@@ -33,8 +28,8 @@ class ApiServer:
         """
         context = ssl.create_default_context(cafile=str(authority))
         context.load_cert_chain(str(certificate))
-        self._connection = http.client.HTTPSConnection(
-            LOOPBACK, port, timeout=TIMEOUT, context=context
+        self._client = httpx.Client(
+            base_url=f"https://{LOOPBACK}:{port}", verify=context, timeout=TIMEOUT, trust_env=False
         )
 
     def get(self, path: str) -> dict[str, Any]:
@@ -43,7 +38,11 @@ class ApiServer:
         Raises:
             ClusterError: the API server refused or does not answer.
         """
-        return self._expect("GET", path, None, http.HTTPStatus.OK)
+        return self._expect("GET", path)
+
+    def identity(self) -> str:
+        """Return the uid of the namespace `kube-system`, by which a cluster is known."""
+        return str(self.get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
 
     def ensure(self, collection: str, manifest: dict[str, Any]) -> None:
         """Create an object, or leave the one of the same name as it is.
@@ -51,9 +50,7 @@ class ApiServer:
         Raises:
             ClusterError: the API server refused or does not answer.
         """
-        self._expect(
-            "POST", collection, manifest, http.HTTPStatus.CREATED, http.HTTPStatus.CONFLICT
-        )
+        self._expect("POST", collection, manifest)
 
     def clear(self, collection: str) -> None:
         """Delete every object of a collection.
@@ -61,54 +58,38 @@ class ApiServer:
         Raises:
             ClusterError: the API server refused or does not answer.
         """
-        self._expect("DELETE", collection, None, http.HTTPStatus.OK)
+        self._expect("DELETE", collection)
 
-    def offer(self, collection: str, manifest: dict[str, Any]) -> None:
-        """Try to create an object; whether it worked is not known."""
-        with suppress(OSError, http.client.HTTPException):
-            self._request("POST", collection, manifest)
+    def takes(self, collection: str, manifest: dict[str, Any]) -> bool:
+        """Try to create an object and say whether it is there; False while nothing answers."""
+        created, exists = httpx.codes.CREATED, httpx.codes.CONFLICT
+        return self._status("POST", collection, manifest) in (created, exists)
 
-    def accepts(self, collection: str, manifest: dict[str, Any]) -> bool:
+    def would_take(self, collection: str, manifest: dict[str, Any]) -> bool:
         """Say whether an object would be created now, without creating it."""
-        try:
-            status, _ = self._request("POST", f"{collection}?dryRun=All", manifest)
-        except (OSError, http.client.HTTPException):
-            return False
-        return status == http.HTTPStatus.CREATED
+        return self._status("POST", f"{collection}?dryRun=All", manifest) == httpx.codes.CREATED
+
+    def ready(self) -> bool:
+        """Say whether the API server has all that it makes for itself, its roles included."""
+        return self._status("GET", "/readyz") == httpx.codes.OK
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._client.close()
 
-    def _expect(
-        self, method: str, path: str, body: dict[str, Any] | None, *wanted: http.HTTPStatus
-    ) -> dict[str, Any]:
+    def _status(self, method: str, path: str, body: dict[str, Any] | None = None) -> int:
         try:
-            status, answer = self._request(method, path, body)
-        except (OSError, http.client.HTTPException) as error:
+            return self._client.request(method, path, json=body).status_code
+        except httpx.TransportError:
+            return 0
+
+    def _expect(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.TransportError as error:
             raise ClusterError(f"the API server did not answer {method} {path}: {error}") from error
-        if status not in wanted:
-            message = answer.get("message", status)
-            raise ClusterError(f"the API server refused {method} {path}: {message}")
-        return answer
-
-    def _request(
-        self, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> tuple[int, dict[str, Any]]:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        try:
-            content = None if body is None else json.dumps(body)
-            self._connection.request(method, path, content, headers)
-            with self._connection.getresponse() as response:
-                return response.status, _parse(response.read())
-        except BaseException:
-            self._connection.close()
-            raise
-
-
-def _parse(content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content)
-    except ValueError:
-        return {"message": content.decode(errors="replace")[:200]}
-    return document if isinstance(document, dict) else {}
+        if response.is_error and response.status_code != httpx.codes.CONFLICT:
+            reason = response.text[:300]
+            raise ClusterError(f"the API server refused {method} {path}: {reason}")
+        document: dict[str, Any] = response.json()
+        return document

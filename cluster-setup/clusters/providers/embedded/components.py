@@ -12,6 +12,8 @@ from pathlib import Path
 
 from clusters.providers.embedded.ports import LOOPBACK
 
+COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+"""Names of the components; a cluster in which one of them does not run is degraded."""
 MANIFESTS = Path(__file__).parent / "manifests"
 SERVICE_RANGE = "10.96.0.0/16"
 POD_RANGE = "10.244.0.0/16"
@@ -83,7 +85,7 @@ def api_server(port: int) -> ComponentCommand:
             # There is one API server; it need not tell others of itself.
             "--feature-gates=APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false",
         ),
-        {"GOGC": "30"},
+        {"GOGC": "20"},
     )
 
 
@@ -137,8 +139,3 @@ def kwok() -> ComponentCommand:
         ),
         {"GOGC": "30"},
     )
-
-
-def every_component(port: int) -> list[ComponentCommand]:
-    """Return the components in the order in which they can start."""
-    return [etcd(), api_server(port), controller_manager(), scheduler(), kwok()]

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from clusters.accelerators import device_class, node_objects, resource_slices
-from clusters.errors import NotReadyError
+from clusters.errors import ClusterError, NotReadyError
 from clusters.providers.embedded import components, processes
 from clusters.providers.embedded.api import ApiServer
 from clusters.providers.embedded.components import ComponentCommand
@@ -25,6 +25,7 @@ _POD = {
     "metadata": {"name": "probe"},
     "spec": {"containers": [{"name": "probe", "image": "probe"}]},
 }
+_DEFAULT_NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
 _DEFAULT_ACCOUNT = {
     "apiVersion": "v1",
     "kind": "ServiceAccount",
@@ -33,7 +34,11 @@ _DEFAULT_ACCOUNT = {
 
 
 class ControlPlane:
-    """Starts what does not run yet of one cluster."""
+    """Starts what does not run yet of one cluster.
+
+    The methods are steps; a new cluster takes all of them, one that is repaired those that leave
+    alone what its owner did in it.
+    """
 
     def __init__(self, folder: ClusterFolder, record: Record, binaries: Mapping[str, Path]) -> None:
         self._folder = folder
@@ -41,6 +46,11 @@ class ControlPlane:
         self._binaries = binaries
         self._running = processes.find_cluster(folder.path)
         self._started: dict[str, psutil.Process] = {}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The components that did not run when this was made."""
+        return tuple(name for name in components.COMPONENTS if name not in self._running)
 
     def start_store(self) -> None:
         """Start etcd and wait for its socket."""
@@ -59,28 +69,43 @@ class ControlPlane:
         pki = self._folder.path / "pki"
         return ApiServer(self._record.port, pki / "ca.crt", pki / "platform.pem")
 
+    def wait_for_api_server(self, api: ApiServer) -> None:
+        """Wait until the API server has all that it makes for itself, its roles included."""
+        self._wait("kube-apiserver", api.ready)
+
     def wait_for_pods(self, api: ApiServer) -> None:
         """Wait until the API server takes a Pod in the namespace `default`.
 
         The ServiceAccount that Pods need is made here: the controller-manager would make the
         same one, a second or two later.
         """
-        accounts = "/api/v1/namespaces/default/serviceaccounts"
-        pods = "/api/v1/namespaces/default/pods"
+        default = "/api/v1/namespaces/default"
 
         def taken() -> bool:
-            api.offer(accounts, _DEFAULT_ACCOUNT)
-            return api.accepts(pods, _POD)
+            # One after the other: a Pod without its ServiceAccount is refused after a whole second.
+            return (
+                api.takes("/api/v1/namespaces", _DEFAULT_NAMESPACE)
+                and api.takes(f"{default}/serviceaccounts", _DEFAULT_ACCOUNT)
+                and api.would_take(f"{default}/pods", _POD)
+            )
 
         self._wait("kube-apiserver", taken)
 
-    def start_controllers(self, api: ApiServer) -> None:
-        """Start the controller-manager, the scheduler and the simulation of nodes."""
+    def start_nodes(self, api: ApiServer) -> None:
+        """Start the simulation of nodes."""
         if "kwok" not in self._running:
             # A new kwok would leave Pods alone until the Leases of the one that died run out.
             api.clear("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
-        for command in (components.controller_manager(), components.scheduler(), components.kwok()):
-            self._start(command)
+        self._start(components.kwok())
+
+    def start_controllers(self, api: ApiServer) -> None:
+        """Start the controller-manager and the scheduler, once they have their roles.
+
+        Started earlier they would be refused, and try again seconds later.
+        """
+        self.wait_for_api_server(api)
+        self._start(components.controller_manager())
+        self._start(components.scheduler())
 
     def add_accelerators(self, api: ApiServer) -> None:
         """Create the nodes, their devices and the class of the devices."""
@@ -113,10 +138,7 @@ class ControlPlane:
 
     def _wait(self, slow: str, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not done():
-            for name, process in self._started.items():
-                if not processes.alive(process):
-                    raise self._death(name)
+        while not self._holds(done):
             if time.monotonic() > deadline:
                 words = last_words(self._folder.log(slow))
                 raise NotReadyError(
@@ -124,6 +146,21 @@ class ControlPlane:
                     f"{START_SECONDS:.0f} s; its log ends with: {words}"
                 )
             time.sleep(_POLL_SECONDS)
+
+    def _holds(self, done: Callable[[], bool]) -> bool:
+        """Ask, and name the component that died where that is why there is no answer."""
+        try:
+            answer = done()
+        except ClusterError:
+            self._require_life()
+            raise
+        self._require_life()
+        return answer
+
+    def _require_life(self) -> None:
+        for name, process in self._started.items():
+            if not processes.alive(process):
+                raise self._death(name)
 
     def _death(self, name: str) -> NotReadyError:
         words = last_words(self._folder.log(name)) or "nothing"

@@ -1,22 +1,62 @@
-"""What the logs of a cluster's components say."""
+"""What the log of a component says about its end."""
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
-_LINES = 3
+_READ = 64 * 1024
 _LONGEST = 300
-_READ = 8192
+_KLOG = re.compile(r"^([IWEF])\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] ")
+_PANIC = ("panic:", "fatal error:", "SIG", "runtime:")
 
 
 def last_words(log: Path) -> str:
-    """Return the end of a log in one line: why its process ended, as far as it said so."""
+    """Return the line of a log that best says why its process ended, or "" when there is none.
+
+    That is the last panic, else the last error, else the last line.
+    """
     try:
         with log.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _READ))
+            file.seek(max(0, file.seek(0, 2) - _READ))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(line[-_LONGEST:] for line in lines[-_LINES:])
+    return telling_line([line.strip() for line in text.splitlines() if line.strip()])
+
+
+def telling_line(lines: list[str]) -> str:
+    """Choose the line that says most, and take from it what only a log needs."""
+    for wanted in (_is_panic, _is_error, bool):
+        for line in reversed(lines):
+            if wanted(line):
+                return _message(line)[:_LONGEST]
+    return ""
+
+
+def _is_panic(line: str) -> bool:
+    return line.startswith(_PANIC)
+
+
+def _is_error(line: str) -> bool:
+    found = _KLOG.match(line)
+    if found:
+        return found[1] in "EF"
+    return str(_json(line).get("level", "")).lower() in ("error", "fatal", "panic")
+
+
+def _message(line: str) -> str:
+    fields = _json(line)
+    if fields:
+        parts = (fields.get("msg"), fields.get("error"), fields.get("err"))
+        return ": ".join(str(part) for part in parts if part)
+    return _KLOG.sub("", line)
+
+
+def _json(line: str) -> dict[str, object]:
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from clusters.home import home
 from clusters.phases import OnPhase, ignore, timed
 from clusters.provider import Cluster, ClusterProvider, ClusterState, Component
 from clusters.providers.embedded import processes
+from clusters.providers.embedded.components import COMPONENTS
 from clusters.providers.embedded.control_plane import ControlPlane
 from clusters.providers.embedded.credentials import make_credentials
 from clusters.providers.embedded.folder import ClusterFolder, Record
@@ -25,7 +26,6 @@ from clusters.providers.embedded.ports import held_port
 from clusters.providers.embedded.processes import Running
 from clusters.spec import ClusterSpec, is_cluster_name
 
-COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 DISK_NEEDED = 150 * 2**20
 """Bytes that a new cluster needs: etcd sets aside 64 MiB at a time for its write-ahead log."""
 
@@ -55,7 +55,9 @@ class EmbeddedProvider(ClusterProvider):
     def preflight(self) -> Sequence[str]:
         """Return what this host lacks."""
         missing = binaries_present(COMPONENTS)
-        problems = [f"{', '.join(missing)} must be fetched first: `assay binaries ensure`"]
+        problems = [
+            f"{', '.join(missing)} must be brought to the cache first: `assay binaries fetch`"
+        ]
         return problems if missing else []
 
     def create(self, spec: ClusterSpec, on_phase: OnPhase = ignore) -> Cluster:
@@ -70,7 +72,7 @@ class EmbeddedProvider(ClusterProvider):
             record = folder.record()
             if record is not None and folder.uid():
                 _require_same(spec, record)
-                self._repair(folder, record, binaries, on_phase)
+                self._repair(ControlPlane(folder, record, binaries), record.port, on_phase)
             else:
                 self._make(folder, spec, binaries, on_phase)
             return self._describe(folder, processes.find_cluster(folder.path))
@@ -122,48 +124,42 @@ class EmbeddedProvider(ClusterProvider):
                 folder.write_record(record)
                 with timed(on_phase, "credentials", "Making credentials", 5):
                     folder.write_files(make_credentials(record.name, port))
-                self._start(folder, record, binaries, on_phase)
+                uid = self._start(ControlPlane(folder, record, binaries), on_phase)
+                folder.mark_ready(uid)
         except BaseException:
             self._remove(folder)
             raise
 
-    def _repair(
-        self,
-        folder: ClusterFolder,
-        record: Record,
-        binaries: dict[str, Path],
-        on_phase: OnPhase,
-    ) -> None:
-        running = processes.find_cluster(folder.path)
-        if all(name in running for name in COMPONENTS):
-            return
-        if "kube-apiserver" in running:
-            self._start(folder, record, binaries, on_phase)
-            return
-        with held_port(record.port):
-            self._start(folder, record, binaries, on_phase)
-
-    def _start(
-        self,
-        folder: ClusterFolder,
-        record: Record,
-        binaries: dict[str, Path],
-        on_phase: OnPhase,
-    ) -> None:
-        plane = ControlPlane(folder, record, binaries)
+    def _start(self, plane: ControlPlane, on_phase: OnPhase) -> str:
         with timed(on_phase, "etcd", "Starting etcd", 10):
             plane.start_store()
         with closing(plane.connect()) as api:
-            with timed(on_phase, "api-server", "Starting the API server", 70):
+            with timed(on_phase, "api-server", "Starting the API server", 40):
                 plane.start_api_server()
                 plane.wait_for_pods(api)
-            with timed(on_phase, "accelerators", "Adding nodes and accelerators", 75):
-                plane.start_controllers(api)
+            with timed(on_phase, "accelerators", "Adding nodes and accelerators", 45):
                 plane.add_accelerators(api)
+                plane.start_nodes(api)
+            with timed(on_phase, "controllers", "Starting controllers and scheduler", 80):
+                plane.start_controllers(api)
             with timed(on_phase, "nodes", "Waiting for the nodes", 100):
                 plane.wait_for_nodes(api)
-            namespace = api.get("/api/v1/namespaces/kube-system")
-        folder.mark_ready(namespace["metadata"]["uid"])
+            return api.identity()
+
+    def _repair(self, plane: ControlPlane, port: int, on_phase: OnPhase) -> None:
+        if not plane.missing:
+            return
+        lost = ", ".join(plane.missing)
+        with ExitStack() as stack:
+            stack.enter_context(timed(on_phase, "repair", f"Starting again: {lost}", 100))
+            if "kube-apiserver" in plane.missing:
+                stack.enter_context(held_port(port))
+            api = stack.enter_context(closing(plane.connect()))
+            plane.start_store()
+            plane.start_api_server()
+            plane.wait_for_api_server(api)
+            plane.start_nodes(api)
+            plane.start_controllers(api)
 
     def _remove(self, folder: ClusterFolder) -> None:
         folder.mark_incomplete()
