@@ -189,7 +189,7 @@ def generate_password() -> str:
 
 def _account(name: str, role: Role, password: str) -> Account:
     salt = secrets.token_bytes(16)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return Account(name, role, _text(salt), _text(_scrypt(password, salt)), now)
 
 

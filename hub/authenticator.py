@@ -12,6 +12,9 @@ from tornado.web import HTTPError
 from hub.accounts import Account, Accounts
 from hub.rate_limit import RateLimit
 
+_SIGNED_IN_WITH = "signed_in_with"
+"""Key of the moment when the password was made that somebody signed in with."""
+
 
 class AccountAuthenticator(Authenticator):
     """Knows who may sign in from `accounts.json`; the role of an account is its hub group."""
@@ -40,10 +43,17 @@ class AccountAuthenticator(Authenticator):
         return _model(account)
 
     async def refresh_user(self, user: Any, handler: Any = None) -> dict[str, Any] | bool:
-        """Follow a changed role; sign out whoever has no account any more."""
+        """Follow a changed role; sign out whoever has no account or another password by now."""
         account = await asyncio.to_thread(self._accounts.find, user.name)
-        return False if account is None else _model(account)
+        signed_in_with = (user.user_info or {}).get(_SIGNED_IN_WITH)
+        if account is None or account.changed_at != signed_in_with:
+            return False
+        return _model(account)
 
 
 def _model(account: Account) -> dict[str, Any]:
-    return {"name": account.name, "groups": [account.role.value]}
+    return {
+        "name": account.name,
+        "groups": [account.role.value],
+        "user_info": {_SIGNED_IN_WITH: account.changed_at},
+    }

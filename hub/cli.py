@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 
 import click
@@ -160,7 +161,7 @@ def remove_account(name: str, as_json: bool) -> None:
     if as_json:
         print_json({"removed": name})
     else:
-        out.print(f"Removed {name}. Whoever is signed in is signed out within half a minute.")
+        out.print(f"Removed {name}. Whoever is signed in with it is signed out within a minute.")
 
 
 @click.command()
@@ -190,6 +191,7 @@ def tour(as_json: bool) -> None:
 def _stay(port: int, as_json: bool) -> int:
     from hub import platform, supervisor
 
+    os.environ.update(platform.absolute_paths(os.environ))
     platform.prepare(port, phase_printer(as_json))
     accounts = tuple(Accounts().add_first())
     if as_json:

@@ -68,7 +68,8 @@ c.JupyterHub.template_vars = {"site": SITE}
 c.JupyterHub.authenticator_class = AccountAuthenticator
 c.Authenticator.allow_all = True  # whoever has an account
 c.Authenticator.manage_groups = True
-c.Authenticator.auth_refresh_age = 30  # a removed account is signed out within this
+c.Authenticator.auth_refresh_age = 10  # seconds until a removed account is signed out,
+c.Authenticator.auth_refresh_strict = True  # and its tokens open nothing any more
 c.Authenticator.refresh_pre_spawn = True
 c.JupyterHub.custom_scopes = {
     LEARN: {"description": "Work on labs"},
@@ -132,7 +133,7 @@ if isolation.isolated:
     home().chmod(0o711)  # learners pass through to their own folder and see no other
 c.JupyterHub.spawner_class = LabSpawner
 c.JupyterHub.allow_named_servers = True
-c.JupyterHub.named_server_limit_per_user = 8
+c.JupyterHub.named_server_limit_per_user = 100  # every lab ever started counts, running or not
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}  # always show progress
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.default_url = "/lab/tree/notebook.ipynb"

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ _BINARIES = (
     "kwok",
 )
 _LOOK_EVERY = 0.5
+_PATHS = ("ASSAY_HOME", "ASSAY_CACHE", "ASSAY_LABS", "ASSAY_HUB_CONFIG")
 
 
 @dataclass(frozen=True)
@@ -172,11 +173,16 @@ def status() -> Status:
     )
 
 
+def absolute_paths(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that are paths, made absolute: the platform works in other folders."""
+    return {name: os.path.abspath(environment[name]) for name in _PATHS if environment.get(name)}
+
+
 def _launch(port: int, log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "hub.supervisor", str(port)],
-            env={**os.environ, PLATFORM_MARK: supervisor_mark()},
+            env={**os.environ, **absolute_paths(os.environ), PLATFORM_MARK: supervisor_mark()},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -15,7 +15,7 @@ from graders.proctor.problems import Refused
 
 SCOPE = "custom:labs:learn"
 """What a token must be allowed to do. A token made for something else works on no attempt."""
-BELIEVED = 30.0
+BELIEVED = 20.0
 """Seconds for which an answer of the hub is believed: the delay of a revocation."""
 _REMEMBERED = 10_000
 _NOBODY = "send the header `Authorization: token <a token of the hub>`"

@@ -24,6 +24,7 @@ from hub.tour.session import LearnerSession
 
 collect_ignore = ["labs"]  # those are checks of labs, run by the platform
 LABS = Path(__file__).with_name("labs")
+CONFIG = Path(__file__).with_name("faster_config.py")
 T = TypeVar("T")
 
 
@@ -129,7 +130,7 @@ def wait_for(find: Callable[[], T], what: str, seconds: float = 60) -> T:
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Platform]:
     """One platform for all tests of the hub, because a start costs several seconds."""
-    running = Platform(ASSAY_MAX_CLUSTERS="2")
+    running = Platform(ASSAY_MAX_CLUSTERS="2", ASSAY_HUB_CONFIG=str(CONFIG))
     try:
         running.up()
         yield running

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from hub.platform import absolute_paths
 from hub.tour.kernel import NotebookKernel
 from hub.tour.session import LearnerSession, StoryBroken
 
@@ -72,6 +74,30 @@ def test_up_on_a_busy_port_names_the_holder(platform: Platform) -> None:
     assert done.stdout == ""
 
 
+def test_a_broken_configuration_is_one_sentence_and_leaves_nothing(
+    platform: Platform, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.py"
+    config.write_text("raise ValueError('broken on purpose')")
+    other = type(platform)(ASSAY_HUB_CONFIG=str(config))
+    done = other.assay("up", "--port", str(other.port), expect=3)
+    left = other.processes()
+    other.remove()
+
+    assert "the platform ended at once: ValueError: broken on purpose" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert left == []
+
+
+def test_settings_that_are_paths_may_be_relative(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/tmp")
+
+    assert absolute_paths({"ASSAY_HOME": "here", "ASSAY_LABS": "/labs", "ASSAY_PORT": "1"}) == {
+        "ASSAY_HOME": "/tmp/here",
+        "ASSAY_LABS": "/labs",
+    }
+
+
 def test_people_land_on_the_site_and_need_a_password(platform: Platform) -> None:
     stranger = platform.stranger("learner")
     with pytest.raises(StoryBroken, match="did not accept"):
@@ -79,6 +105,20 @@ def test_people_land_on_the_site_and_need_a_password(platform: Platform) -> None
     page = platform.session("instructor").page("/")
 
     assert page.url.path == "/services/web/"
+
+
+def test_a_removed_account_is_out_with_all_its_tokens(platform: Platform) -> None:
+    from tests.hub.conftest import wait_for
+
+    platform.add_learner("eve")
+    headers = {"Authorization": f"token {platform.session('eve').api_token()}"}
+
+    def status() -> int:
+        return httpx.get(f"{platform.url}/hub/api/user", headers=headers).status_code
+
+    assert status() == 200
+    platform.assay("account", "remove", "eve")
+    wait_for(lambda: status() == 403, "refusal of the token", 10)
 
 
 def test_the_spawn_page_shows_every_phase(started: list[dict[str, object]]) -> None:
