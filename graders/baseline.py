@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -25,11 +26,13 @@ from graders.discovery import Discovery
 from graders.errors import GradingError
 from graders.kubeconfig import Kubeconfig
 from graders.lab import Lab
-from graders.messages import Kind, Order, Sender
+from graders.messages import Kind, Order, OrderedTask, Sender
 from graders.turns import turn
 from graders.variant import Variant
 from graders.view import ClusterView
 from graders.worker_process import WorkerFailed, WorkerProcess
+
+log = logging.getLogger(__name__)
 
 FILE = "baseline.py"
 SECONDS = 60
@@ -53,16 +56,23 @@ def record_baseline(lab: Lab, variant: Variant, cluster: Cluster) -> dict[str, A
         return _order(lab, variant, cluster, pipe)
 
     with turn(cluster.grader_kubeconfig), WorkerProcess(order) as worker:
-        for message in worker.messages():
-            match message:
-                case {"kind": Kind.READY}:
-                    too_late = f"The baseline was not recorded within {SECONDS} s"
-                    worker.allow(SECONDS + _GRACE_SECONDS, too_late)
-                case {"kind": Kind.BASELINE, "value": dict(value)}:
-                    return value
-                case {"kind": Kind.BROKEN, "message": str(sentence)}:
-                    raise GradingError(f"The baseline could not be recorded: {sentence}")
-    raise WorkerFailed("The baseline was not recorded")
+        try:
+            return _listen(worker)
+        except GradingError as error:
+            log.warning("lab %s: worker's output:\n%s", lab.slug, worker.output)
+            raise GradingError(f"The baseline could not be recorded: {error}") from error
+
+
+def _listen(worker: WorkerProcess) -> dict[str, Any]:
+    for message in worker.messages():
+        match message:
+            case {"kind": Kind.READY}:
+                worker.allow(SECONDS + _GRACE_SECONDS, f"{FILE} did not end within {SECONDS} s")
+            case {"kind": Kind.BASELINE, "value": dict(value)}:
+                return value
+            case {"kind": Kind.BROKEN, "message": str(sentence)}:
+                raise WorkerFailed(sentence)
+    raise WorkerFailed("nothing was recorded")
 
 
 def _order(lab: Lab, variant: Variant, cluster: Cluster, pipe: int) -> Order:
@@ -78,7 +88,7 @@ def _order(lab: Lab, variant: Variant, cluster: Cluster, pipe: int) -> Order:
         seed=variant.seed,
         values=dict(variant.values),
         baseline={},
-        tasks=(),
+        tasks=(OrderedTask(id="baseline", seconds=SECONDS),),
     )
 
 
@@ -92,7 +102,8 @@ def record_in_worker(
     """
     conduct = Conduct()
     value: Any = None
-    with conduct.watch(SECONDS), ApiServer(kubeconfig) as api:
+    (task,) = order.tasks
+    with conduct.watch(task.seconds), ApiServer(kubeconfig) as api:
         view = ClusterView(api, order.audit_log, discovery)
         value = _call(_load_record(order.checks / FILE), view, Variant(order.seed, order.values))
     if conduct.problem:
@@ -108,7 +119,7 @@ def _load_record(path: Path) -> Callable[[ClusterView, Variant], Any]:
     try:
         spec.loader.exec_module(module)
         record: Callable[[ClusterView, Variant], Any] = module.record
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise GradingError(f"{path.name}: {type(error).__name__}: {error}") from error
     return record
 
@@ -122,7 +133,7 @@ def _call(
         raise
     except CheckFailed as error:
         raise GradingError(error.message) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise GradingError(f"{FILE}: {type(error).__name__}: {error}") from error
 
 

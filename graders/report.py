@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA = "assay.dev/report/v1"
+
+
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""A moment as stored: RFC 3339 with seconds, UTC, `Z`."""
 
 
 class Outcome(StrEnum):
@@ -23,7 +27,13 @@ class Outcome(StrEnum):
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,  # a document always holds every key
+    )
 
 
 class CheckResult(_Model):
@@ -32,41 +42,47 @@ class CheckResult(_Model):
     task: str
     """Id of the task."""
     outcome: Outcome
+    """`passed`, `failed` (the learner has not done it yet) or `error` (we could not look)."""
     message: str
-    """One sentence for the learner."""
+    """One sentence: for the learner, or about what kept us from looking."""
     expected: str = ""
+    """What should be there."""
     found: str = ""
+    """What is there instead."""
     hint: str = ""
     """Where to look; never the answer."""
-    seconds: float = 0.0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
     """Wall time of the check."""
     evidence: tuple[dict[str, Any], ...] = ()
-    """Objects and audit events that were read: kind, namespace, name, uid, resourceVersion."""
+    """What was read: kind, namespace, name, uid and resourceVersion of objects; who did what and
+    when, of audit events. Never the contents of an object."""
 
 
 class Report(_Model):
-    """What one grading of an attempt found. JSON Schema: `report_json_schema()`."""
+    """What one grading of an attempt found."""
 
     schema_: Literal["assay.dev/report/v1"] = Field(default="assay.dev/report/v1", alias="schema")
+    """Version of this format."""
     id: str
     """Unique; the verdicts of the ledger refer to it."""
     lab: str
     """Slug of the lab."""
     lab_version: str
+    """Semantic version of the lab."""
     attempt: str
     """Id of the attempt."""
     learner: str
-    started_at: str
+    """Name of the learner."""
+    started_at: Moment
     """RFC 3339, UTC."""
-    finished_at: str
+    finished_at: Moment
     """RFC 3339, UTC."""
     results: tuple[CheckResult, ...]
     """One for every task that was asked for, in the order of the lab."""
     cluster_uid: str = ""
+    """uid of the namespace kube-system: the identity of the cluster."""
     versions: dict[str, str] = Field(default_factory=dict)
     """`assay`, `kubernetes`, `provider`, `lab`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return the document as plain JSON values."""
@@ -88,3 +104,7 @@ def report_json_schema() -> dict[str, Any]:
     """Return the published JSON Schema of a Report (draft 2020-12)."""
     schema = Report.model_json_schema(by_alias=True, mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, **schema}
+
+
+if __name__ == "__main__":
+    print(json.dumps(report_json_schema(), indent=2, ensure_ascii=False))

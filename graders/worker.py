@@ -36,6 +36,7 @@ def main() -> None:
     order = Order.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_die_with_the_runner, args=(os.getcwd(),), daemon=True).start()
     limit_resources()
+    sys.path.append(str(order.checks))  # checks may import their neighbours
     sender = Sender(order.results, order.key)
     try:
         kubeconfig, discovery = load_kubeconfig(order.kubeconfig), Discovery()

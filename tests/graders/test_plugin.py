@@ -148,6 +148,22 @@ def test_a_fixture_that_says_no_is_an_error(write_lab: WriteLab, make_job: MakeJ
     assert "nothing_of_this_name" in unknown.message
 
 
+def test_a_check_may_import_its_neighbours(write_lab: WriteLab, make_job: MakeJob) -> None:
+    lab = write_lab(
+        """
+        from graders import check
+        from places import NODE
+
+        @check("one")
+        def test_one(cluster): cluster.get("Node", NODE)
+        """,
+        files={"places.py": "NODE = 'gpu-node-0'"},
+        one=5,
+    )
+
+    assert grade(make_job(lab)).passed
+
+
 def test_only_the_tasks_that_were_asked_for_are_checked(
     write_lab: WriteLab, make_job: MakeJob
 ) -> None:
