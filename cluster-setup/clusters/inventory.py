@@ -40,8 +40,22 @@ NodeName = Annotated[
 DriverName = Annotated[
     str,
     matching(
-        r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?",
+        r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
         "a DNS name such as gpu.example.com, at most 63 characters",
+    ),
+]
+LabelKey = Annotated[
+    str,
+    matching(
+        r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
+        "a label key such as example.com/zone",
+    ),
+]
+LabelValue = Annotated[
+    str,
+    matching(
+        r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
+        "a label value: letters, digits, '-', '_' and '.', at most 63",
     ),
 ]
 Quantity = Annotated[
@@ -82,7 +96,7 @@ class InventoryNode(_Strict):
     """One node and what is in it."""
 
     name: NodeName
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     cpu: Quantity = "16"
     memory: Quantity = "64Gi"
     devices: tuple[DeviceGroup, ...] = ()

@@ -6,7 +6,11 @@ import re
 
 from pydantic import AfterValidator, ValidationError
 
-_WORDS = {"extra_forbidden": "unknown key", "missing": "is missing"}
+_WORDS = {
+    "extra_forbidden": "unknown key",
+    "missing": "is missing",
+    "string_type": "must be text: put it in quotes",
+}
 
 
 def matching(pattern: str, what: str) -> AfterValidator:

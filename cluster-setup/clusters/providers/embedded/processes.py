@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -92,9 +93,16 @@ def stop_cluster(folder: Path) -> None:
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(left, timeout=STOP_SECONDS)
+        _wait_for_end(left)
     pids = ", ".join(str(process.pid) for process in left)
     raise ClusterError(f"processes of cluster {folder.name} do not end: {pids}")
+
+
+def _wait_for_end(ended: list[psutil.Process]) -> None:
+    """Wait until processes hold nothing any more; a zombie of a slow parent holds nothing."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(alive(process) for process in ended) and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def resident_memory(process: psutil.Process) -> int:
