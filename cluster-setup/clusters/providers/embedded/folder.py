@@ -148,7 +148,9 @@ class ClusterFolder:
     def _lock(self) -> int:
         deadline = time.monotonic() + LOCK_SECONDS
         while time.monotonic() < deadline:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Not exist_ok: it fails when the holder removes the folder at that very moment.
+            with suppress(FileExistsError):
+                self.path.mkdir(mode=0o700, parents=True)
             with suppress(FileNotFoundError):
                 descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
                 if _take(descriptor) and self._is(descriptor):
