@@ -24,6 +24,7 @@ from the ranges of user namespaces (subuid)."""
 
 KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 """What a notebook gets of the platform's environment; some interpreters need the last."""
+_TRIAL = "import hub.workspace, jupyterhub.singleuser, jupyterlab"
 _TRIAL_SECONDS = 60
 
 
@@ -68,11 +69,10 @@ def run_as_another() -> str:
     Returns:
         The last line of what went wrong; empty when all went well.
     """
-    kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", "import hub.workspace, jupyterhub.singleuser, jupyterlab"],
-            env={"PATH": os.defpath, "HOME": "/nonexistent", **kept},
+            [sys.executable, "-I", "-c", _TRIAL],
+            env=kept_environment(),
             cwd="/",
             user=FIRST_UID,
             group=FIRST_UID,
@@ -87,6 +87,12 @@ def run_as_another() -> str:
     if done.returncode == 0:
         return ""
     return (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+
+
+def kept_environment() -> dict[str, str]:
+    """Return all that a learner's process gets of the platform's environment."""
+    kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
+    return {"PATH": os.defpath, "HOME": "/nonexistent", **kept}
 
 
 def obstacle_for_others(path: Path) -> Path | None:

@@ -135,7 +135,8 @@ c.JupyterHub.spawner_class = LabSpawner
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = 100  # every lab ever started counts, running or not
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}  # always show progress
-c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
+# -P: a file of the learner named like a module must not keep their notebook from starting
+c.Spawner.cmd = [sys.executable, "-P", "-m", "jupyterhub.singleuser"]
 c.Spawner.default_url = "/lab/tree/notebook.ipynb"
 c.Spawner.env_keep = list(KEPT_ENVIRONMENT)
 c.Spawner.start_timeout = 300  # above LabSpawner.lab_timeout, whose sentence is better

@@ -34,7 +34,7 @@ from hub.installation import (
     log_folder,
     notebook_mark,
 )
-from hub.isolation import FIRST_UID
+from hub.isolation import FIRST_UID, kept_environment
 from hub.lab_start import LabNotStarted, ProctorAddress, StartedLab, start_lab
 from hub.processes import created, end_marked, same_process
 from hub.spawn_progress import SpawnProgress
@@ -220,7 +220,9 @@ class LabSpawner(SimpleLocalProcessSpawner):
             "kubeconfig": started.kubeconfig,
         }
         done = subprocess.run(
-            [sys.executable, "-m", "hub.workspace"],
+            # -I: nothing in the learner's folder may be loaded as a module
+            [sys.executable, "-I", "-m", "hub.workspace"],
+            env=kept_environment(),
             input=json.dumps(order),
             text=True,
             capture_output=True,

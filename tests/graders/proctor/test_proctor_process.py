@@ -67,6 +67,8 @@ def test_the_proctor_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         gone, alive = psutil.wait_procs([proctor], timeout=10)
     finally:
         parent.kill()
+    for process in alive:
+        process.kill()
     assert not alive, "the proctor outlived its parent"
     assert gone
 
