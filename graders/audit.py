@@ -12,7 +12,6 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -148,28 +147,35 @@ class AuditLog:
             if event is not None and query.accepts(event):
                 yield event
 
+    def begins_at(self) -> str:
+        """Return when the first event that is left happened; RFC 3339, empty where there is none.
+
+        Raises:
+            AuditIncomplete: there is no log, or it cannot be read.
+        """
+        first = next(self.events(AuditQuery(succeeded=None)), None)
+        return "" if first is None else first.time
+
     def _lines(self) -> Iterator[bytes]:
+        """Yield the lines of the rotated files and then of the current one.
+
+        The current one is opened first, so that a rotation in between does not hide it.
+        """
         try:
-            with ExitStack() as opened:
-                for log in self._open_all(opened):
-                    yield from _complete_lines(log)
+            with self._path.open("rb") as current:
+                for name in sorted(self._path.parent.glob(self._rotated)):
+                    with name.open("rb") as rotated:
+                        if not _same_file(rotated, current):
+                            yield from _complete_lines(rotated)
+                yield from _complete_lines(current)
         except OSError as error:
             raise AuditIncomplete(
                 f"The audit log of this cluster cannot be read: {error.strerror}"
             ) from error
 
-    def _open_all(self, opened: ExitStack) -> list[BinaryIO]:
-        """Open the rotated files and the current one, in their order.
-
-        The current one comes first, so that a rotation in between does not hide it.
-        """
-        current = opened.enter_context(self._path.open("rb"))
-        pattern = f"{self._path.stem}-*{self._path.suffix}"
-        rotated = [
-            opened.enter_context(path.open("rb"))
-            for path in sorted(self._path.parent.glob(pattern))
-        ]
-        return [*(log for log in rotated if not _same_file(log, current)), current]
+    @property
+    def _rotated(self) -> str:
+        return f"{self._path.stem}-*{self._path.suffix}"
 
 
 def _same_file(one: BinaryIO, other: BinaryIO) -> bool:

@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict
 from graders.errors import GradingError
 from graders.variant import Value
 
+Purpose = Literal["checks", "baseline", "sweep"]
+"""What a worker is for; each first removes probes that a killed grader left."""
 LINE_LIMIT = 4 << 20
 """Bytes of one message; results are cut far below it."""
 
@@ -42,7 +44,7 @@ class OrderedTask(_Model):
 class Order(_Model):
     """What a worker is to do. Sent on its standard input, since it holds the key."""
 
-    purpose: Literal["checks", "baseline"]
+    purpose: Purpose
     key: str
     """Hexadecimal key of the seals."""
     results: int

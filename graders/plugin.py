@@ -7,6 +7,7 @@ skip, an expected failure.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -85,16 +86,15 @@ class ChecksPlugin:
     # Collection
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_pycollect_makeitem(
-        self, collector: pytest.Module | pytest.Class, name: str, obj: object
-    ) -> list[pytest.Item] | None:
-        """Collect functions with `@check` and nothing else, whatever their names."""
-        if not callable(obj) or getattr(obj, TASK_ATTRIBUTE, None) is None:
-            return []
-        items = list(collector._genfunctions(name, obj))  # what pytest itself does for `test_*`
-        for item in items:
-            self._checks[getattr(obj, TASK_ATTRIBUTE)].append(item)
-        return list(items)
+    def pytest_pycollect_makeitem(self, obj: object) -> list[pytest.Item] | None:
+        """Let pytest collect functions with `@check`, and nothing else."""
+        is_check = inspect.isfunction(obj) and hasattr(obj, TASK_ATTRIBUTE)
+        return None if is_check else []
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Remember which check is whose."""
+        if isinstance(item, pytest.Function):
+            self._checks[getattr(item.function, TASK_ATTRIBUTE)].append(item)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember files that could not be loaded, or that skip themselves."""
@@ -120,11 +120,10 @@ class ChecksPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
         """Call the check; whatever is no ordinary exception becomes one."""
-        names = pyfuncitem._fixtureinfo.argnames
-        arguments = {name: pyfuncitem.funcargs[name] for name in names}
-        function: Callable[..., object] = pyfuncitem.obj
+        function: Callable[..., object] = pyfuncitem.function
+        names = inspect.signature(function).parameters
         try:
-            answer = function(**arguments)
+            answer = function(**{n: v for n, v in pyfuncitem.funcargs.items() if n in names})
         except (SystemExit, KeyboardInterrupt, pytest.exit.Exception) as error:
             raise explain.Unusable("The check tried to end the grader") from error
         if answer is not None:

@@ -26,6 +26,24 @@ LABEL = "assay.dev/probe"
 CLEANUP_SECONDS = 5.0
 """How long a removed probe may take to be gone, with the claims that were made for it."""
 _NAME_LENGTH = 12
+_NOT_COMPARED = {"apiVersion", "kind", "status", "stringData"}
+_POD_DEFAULTS = {
+    "dnsPolicy",
+    "enableServiceLinks",
+    "imagePullSecrets",
+    "preemptionPolicy",
+    "priority",
+    "priorityClassName",
+    "restartPolicy",
+    "schedulerName",
+    "securityContext",
+    "serviceAccount",
+    "serviceAccountName",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+    "volumes",
+}
+"""What the API server and its own admission add to the spec of a Pod."""
 _REFUSERS = (
     (re.compile(r"ValidatingAdmissionPolicy '([^']+)'"), "ValidatingAdmissionPolicy {}"),
     (re.compile(r'admission webhook "([^"]+)" denied'), "admission webhook {}"),
@@ -83,6 +101,16 @@ def differences(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
+def additions(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the fields of a Pod that neither the manifest nor the API's defaults account for."""
+    if found.get("kind") != "Pod":
+        return
+    added = found["spec"].keys() - wanted["spec"].keys()
+    yield from (f"spec.{key}" for key in sorted(added - _POD_DEFAULTS))
+    if "schedulerName" in added and found["spec"]["schedulerName"] != "default-scheduler":
+        yield "spec.schedulerName"
+
+
 def _same_value(wanted: Any, found: Any) -> bool:
     if wanted == found or (not wanted and found is None):
         return True
@@ -135,17 +163,14 @@ def make(api: ApiServer, type_: ResourceType, manifest: Mapping[str, Any]) -> Pr
     except Refusal as refusal:
         raise ProbeRefused(_say_refused(type_, refusal)) from refusal
     made = ProbeObject(type_, {"kind": type_.kind, "apiVersion": type_.api_version, **document})
-    if changed := list(differences({k: manifest[k] for k in _asked(manifest)}, document)):
+    asked = {key: manifest[key] for key in manifest if key not in _NOT_COMPARED}
+    if changed := [*differences(asked, document), *additions(manifest, document)]:
         remove(api, [made])
         raise ProbeRefused(
             f"Something in the cluster changed the probe {type_.kind} on its way in: "
             f"{', '.join(changed[:5])}"
         )
     return made
-
-
-def _asked(manifest: Mapping[str, Any]) -> Iterator[str]:
-    return (key for key in manifest if key not in ("apiVersion", "kind", "status", "stringData"))
 
 
 def _say_refused(type_: ResourceType, refusal: Refusal) -> str:

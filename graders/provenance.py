@@ -7,14 +7,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from graders.audit import AuditEvent, AuditLog, AuditQuery
 from graders.checks import CheckFailed
 from graders.errors import AuditIncomplete
 
+SET_UP_SECONDS = 60.0
+"""The log of a cluster begins at most this long after the cluster, with its set-up."""
 WAIT_SECONDS = 3.0
 """The log may lag behind the answer of the API server by this much."""
+
+
+def require_beginning(log: AuditLog, cluster_made_at: str) -> None:
+    """Make sure that the log reaches back to the time before the learner came.
+
+    Who makes enough noise makes the API server drop the oldest part of its log.
+
+    Args:
+        log: the audit log.
+        cluster_made_at: creation time of the namespace kube-system, RFC 3339.
+
+    Raises:
+        AuditIncomplete: the beginning is lost.
+    """
+    begins_at = log.begins_at()
+    latest = datetime.fromisoformat(cluster_made_at) + timedelta(seconds=SET_UP_SECONDS)
+    if not begins_at or datetime.fromisoformat(begins_at) > latest:
+        raise AuditIncomplete("The audit log of this cluster has lost its beginning")
 
 
 def allocation_of(claim: Mapping[str, Any], log: AuditLog) -> AuditEvent:
@@ -27,7 +48,7 @@ def allocation_of(claim: Mapping[str, Any], log: AuditLog) -> AuditEvent:
     current = _allocation(claim)
     if not current:
         raise CheckFailed(f"The ResourceClaim {_place(claim)} is not allocated")
-    query = _writes("resourceclaims", "status", claim)
+    query = AuditQuery(resource="resourceclaims", uid=_metadata(claim).get("uid"))
     return _await(lambda: _allocating(log.events(query), current), "allocated", claim)
 
 
@@ -45,24 +66,21 @@ def binding_of(pod: Mapping[str, Any], log: AuditLog) -> AuditEvent:
     return _await(lambda: _binding(log.events(query), pod, node), "bound", pod)
 
 
-def _writes(resource: str, subresource: str, document: Mapping[str, Any]) -> AuditQuery:
-    return AuditQuery(
-        verb=("update", "patch"),
-        resource=resource,
-        subresource=subresource,
-        namespace=_metadata(document).get("namespace"),
-        uid=_metadata(document).get("uid"),
-    )
-
-
 def _allocating(events: Iterable[AuditEvent], current: Any) -> AuditEvent | None:
-    """Return the last request before which the allocation was another one."""
+    """Return the last request before which the allocation was another one.
+
+    The creation must be there too: in a log that has lost its beginning, the first event that
+    shows an allocation is not the one that made it.
+    """
+    created = False
     before, changed = None, None
     for event in events:
+        if (event.verb, event.subresource) == ("create", ""):
+            created = True
         after = _allocation(event.response)
-        if after != before:
+        if after != before and event.subresource == "status":
             before, changed = after, event
-    return changed if before == current else None
+    return changed if created and before == current else None
 
 
 def _binding(events: Iterable[AuditEvent], pod: Mapping[str, Any], node: str) -> AuditEvent | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 from graders.errors import GradingError
 from graders.lab import Lab, Task
-from graders.messages import Kind, Order, OrderedTask
+from graders.messages import Kind, Order, OrderedTask, Purpose
 from graders.report import CheckResult, Outcome, Report
 from graders.turns import turn
 from graders.variant import draw_variant
@@ -77,6 +77,9 @@ def grade(job: GradingJob, on_result: OnResult | None = None) -> Report:
         grading.give_up(str(error))
     except OSError as error:
         grading.give_up(f"This host could not start the grader: {error.strerror}")
+    except Exception:
+        log.exception("attempt %s: the grading broke off", job.attempt)
+        grading.give_up("The grader itself broke off; the operator's log says why")
     return Report(
         id=uuid.uuid4().hex,
         lab=job.lab.slug,
@@ -101,10 +104,13 @@ class _Grading:
         self._results: dict[str, CheckResult] = {}
 
     def run(self) -> None:
+        clean = True
         while pending := self._pending():
-            self._run_worker(pending)
+            clean = self._run_worker("checks", pending)
             if self._pending() == pending:
                 self.give_up("The grader ended before the first check")
+        if not clean:
+            self._run_worker("sweep", ())
 
     def give_up(self, sentence: str) -> None:
         for task in self._pending():
@@ -116,37 +122,43 @@ class _Grading:
     def _pending(self) -> tuple[Task, ...]:
         return tuple(task for task in self._tasks if task.id not in self._results)
 
-    def _run_worker(self, pending: Sequence[Task]) -> None:
-        with WorkerProcess(lambda pipe: _order(self._job, pending, pipe)) as worker:
+    def _run_worker(self, purpose: Purpose, tasks: Sequence[Task]) -> bool:
+        """Let a worker do what it can; return whether it surely left no probe."""
+        with WorkerProcess(lambda pipe: _order(self._job, purpose, tasks, pipe)) as worker:
             try:
-                self._listen(worker, {task.id: task for task in pending})
+                begun = self._listen(worker, {task.id: task for task in tasks})
             finally:
-                level = logging.WARNING if self._has_errors(pending) else logging.DEBUG
+                level = logging.WARNING if self._has_errors(tasks) else logging.DEBUG
                 log.log(level, "attempt %s: worker's output:\n%s", self._job.attempt, worker.output)
+        return not self._has_errors(begun)
 
-    def _listen(self, worker: WorkerProcess, pending: Mapping[str, Task]) -> None:
-        current: Task | None = None
+    def _listen(self, worker: WorkerProcess, tasks: Mapping[str, Task]) -> list[Task]:
+        """Settle what a worker says; return the tasks whose checks it began."""
+        begun: list[Task] = []
         try:
             for message in worker.messages():
                 match message:
                     case {"kind": Kind.BEGIN, "task": str(id)}:
-                        current = pending[id]
-                        _allow_check(worker, current)
+                        begun.append(tasks[id])
+                        _allow_check(worker, tasks[id])
                     case {"kind": Kind.RESULT, "result": result}:
-                        self._settle(_result_of(current, result))
-                        current = None
+                        self._settle(_result_of(begun[-1:], result))
                         worker.allow(BETWEEN_SECONDS, "The grader stood still between two checks")
                     case {"kind": Kind.BROKEN, "message": str(sentence)}:
                         raise WorkerFailed(sentence)
                     case {"kind": Kind.END}:
-                        if current is not None:
-                            raise WorkerFailed("The check gave no result")
-                        return
+                        break
+            self._blame(begun, "The check gave no result")
         except GradingError as failure:
-            if current is not None:
-                self._settle(could_not_check(current.id, str(failure)))
-            elif not self._results.keys() & pending.keys():
+            self._blame(begun, str(failure))
+            if not begun:
                 self.give_up(str(failure))
+        return begun
+
+    def _blame(self, begun: Sequence[Task], sentence: str) -> None:
+        """Settle the check that was still running, if one was."""
+        for task in begun[-1:]:
+            self._settle(could_not_check(task.id, sentence))
 
     def _settle(self, result: CheckResult) -> None:
         if result.task in self._results:
@@ -158,14 +170,14 @@ class _Grading:
             except Exception:
                 log.exception("a listener to results failed")
 
-    def _has_errors(self, tasks: Sequence[Task]) -> bool:
+    def _has_errors(self, tasks: Collection[Task]) -> bool:
         results = (self._results.get(task.id) for task in tasks)
         return any(result is None or result.outcome is Outcome.ERROR for result in results)
 
 
-def _result_of(task: Task | None, document: Any) -> CheckResult:
+def _result_of(current: Sequence[Task], document: Any) -> CheckResult:
     result = CheckResult.model_validate(document)
-    if task is None or result.task != task.id:
+    if result.task not in [task.id for task in current]:
         raise WorkerFailed(f"The grader answered about {result.task}, which was not asked")
     return result
 
@@ -179,10 +191,10 @@ def _allow_check(worker: WorkerProcess, task: Task) -> None:
     worker.allow(task.seconds + GRACE_SECONDS, f"The check did not end within {task.seconds} s")
 
 
-def _order(job: GradingJob, tasks: Sequence[Task], pipe: int) -> Order:
+def _order(job: GradingJob, purpose: Purpose, tasks: Sequence[Task], pipe: int) -> Order:
     variant = draw_variant(job.lab.document.parameters, job.seed)
     return Order(
-        purpose="checks",
+        purpose=purpose,
         key=secrets.token_hex(32),
         results=pipe,
         checks=job.lab.folder.resolve() / "checks",

@@ -48,6 +48,7 @@ class ClusterView:
         self._discovery = discovery or Discovery()
         self._drawn: set[str] = set()
         self._uid = ""
+        self._log_is_whole = False
         self.evidence = Evidence()
 
     @property
@@ -357,8 +358,13 @@ class ClusterView:
         return event
 
     def _log(self) -> AuditLog:
+        """Return the audit log, once it is known to reach back to before the learner came."""
         if self._audit_log is None:
             raise AuditIncomplete("This cluster has no audit log")
+        if not self._log_is_whole:
+            made = self.get("Namespace", "kube-system")["metadata"]["creationTimestamp"]
+            provenance.require_beginning(self._audit_log, made)
+            self._log_is_whole = True
         return self._audit_log
 
 

@@ -44,7 +44,7 @@ def main() -> None:
         sender.send(Kind.READY)
         if order.purpose == "baseline":
             record_in_worker(order, sender, kubeconfig, discovery)
-        else:
+        elif order.purpose == "checks":
             _run_checks(order, ChecksPlugin(order, sender, kubeconfig, discovery))
         sender.send(Kind.END)
     except AssayError as error:

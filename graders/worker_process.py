@@ -70,7 +70,8 @@ class WorkerProcess:
             self._selector.register(pipe, selectors.EVENT_READ)
         self.allow(START_SECONDS, f"The grader was not ready within {START_SECONDS:.0f} s")
         # The order may be larger than the pipe, and the worker may never read it.
-        self._writer = threading.Thread(target=self._hand_over, args=(placed,), daemon=True)
+        text = placed.model_dump_json().encode() + b"\n"
+        self._writer = threading.Thread(target=self._hand_over, args=(text,), daemon=True)
         self._writer.start()
 
     def __enter__(self) -> WorkerProcess:
@@ -142,11 +143,11 @@ class WorkerProcess:
             start_new_session=True,
         )
 
-    def _hand_over(self, order: Order) -> None:
+    def _hand_over(self, order: bytes) -> None:
         """Write the order, and leave standard input open: its end tells of the runner's death."""
         assert self._process.stdin is not None
         with suppress(OSError, ValueError):
-            self._process.stdin.write(order.model_dump_json().encode() + b"\n")
+            self._process.stdin.write(order)
             self._process.stdin.flush()
 
     def _drain_output(self) -> None:
@@ -157,11 +158,15 @@ class WorkerProcess:
                 raise WorkerFailed(f"The check printed more than {OUTPUT_LIMIT >> 20} MiB")
 
     def _how_it_ended(self) -> str:
-        try:
-            code = self._process.wait(_EXIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            return "it closed the pipe of the results"
-        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+        """Say how the worker died; it stays a zombie, so that its group keeps its number."""
+        deadline = time.monotonic() + _EXIT_SECONDS
+        while (end := _peek(self._process.pid)) is None:
+            if time.monotonic() > deadline:
+                return "it closed the pipe of the results"
+            time.sleep(0.01)
+        if end.si_code == os.CLD_EXITED:
+            return f"exit code {end.si_status}"
+        return signal.Signals(end.si_status).name
 
 
 def _environment(folder: str) -> dict[str, str]:
@@ -192,8 +197,12 @@ def _read(pipe: BinaryIO) -> bytes | None:
         return None
 
 
+def _peek(pid: int) -> os.waitid_result | None:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+
+
 def _kill_tree(pid: int) -> None:
-    """Kill a process, its group, and descendants that left the group."""
+    """Kill a process that was not waited for, its group, and descendants that left the group."""
     with suppress(psutil.NoSuchProcess):
         for process in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,28 @@ def test_rotated_files_are_read_first_in_their_order(path: Path) -> None:
     path.write_bytes(line(3))
 
     assert ids(path) == ["id-1", "id-2", "id-3"]
+
+
+def test_a_log_of_more_files_than_may_be_open_is_read(path: Path) -> None:
+    for number in range(300):
+        path.with_name(f"audit-{number:03}.log").write_bytes(line(number % 60))
+    path.write_bytes(line(1))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = len(list(Path("/proc/self/fd").iterdir())) + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    try:
+        assert len(ids(path)) == 301
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def test_the_log_says_when_it_begins(path: Path) -> None:
+    path.write_bytes(b"")
+    assert AuditLog(path).begins_at() == ""
+
+    path.write_bytes(line(7, responseStatus={"code": 404}) + line(8))
+    assert AuditLog(path).begins_at() == "2026-01-01T00:00:07.000000Z"
 
 
 def test_events_are_found_by_what_they_are_about(path: Path) -> None:

@@ -221,10 +221,10 @@ def _source() -> str:
         "from graders import check",
     ]
     for number, (_, body) in enumerate(MISBEHAVIOUR.values()):
-        lines += [f'@check("bad-{number}")', f"def bad_{number}(cluster):"]
+        lines += [f'@check("bad-{number}")', f"def test_bad_{number}(cluster):"]
         lines += ["    cluster.get('Namespace', 'default')"]
         lines += [textwrap.indent(textwrap.dedent(body), "    ")]
-    lines += ['@check("innocent")', "def innocent(cluster):", "    cluster.list('Node')"]
+    lines += ['@check("innocent")', "def test_innocent(cluster):", "    cluster.list('Node')"]
     return "\n".join(lines)
 
 

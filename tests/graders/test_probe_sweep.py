@@ -75,6 +75,22 @@ def test_what_a_killed_worker_left_is_swept_before_the_next_check(
     assert looks.outcome is Outcome.PASSED, looks.message
 
 
+def test_what_the_last_check_left_is_swept_before_the_report(
+    write_lab: Callable[..., Lab],
+    make_job: Callable[..., GradingJob],
+    view: ClusterView,
+    namespace: str,
+) -> None:
+    source = LEAVES_PROBES.format(namespace=namespace, end="os._exit(1)")
+    lab = write_lab(source, leaves=60, looks=60)
+
+    (leaves,) = grade(make_job(lab, tasks=("leaves",))).results
+
+    assert leaves.outcome is Outcome.ERROR
+    assert left(view, "Pod", "ResourceClaimTemplate") == []
+    assert view.list("ResourceClaim", namespace) == []
+
+
 def test_what_a_killed_runner_left_is_swept_by_the_next_one(
     write_lab: Callable[..., Lab],
     make_job: Callable[..., GradingJob],

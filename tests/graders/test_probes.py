@@ -132,33 +132,37 @@ def test_a_manifest_with_a_misspelt_field_is_the_authors_mistake(
         view.dry_run(pod(namespace, restartPolice="Always"))
 
 
-@contextmanager
-def policy(kubectl: Kubectl, namespace: str) -> Iterator[str]:
-    name = f"no-pods-in-{namespace}"
+def constraints(namespace: str, resource: str) -> dict[str, Any]:
     rule = {
         "apiGroups": [""],
         "apiVersions": ["v1"],
         "operations": ["CREATE"],
-        "resources": ["pods"],
+        "resources": [resource],
     }
     selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    return {"namespaceSelector": selector, "resourceRules": [rule]}
+
+
+@contextmanager
+def policy(kubectl: Kubectl, namespace: str) -> Iterator[str]:
+    name = f"no-pods-in-{namespace}"
     spec = {
-        "matchConstraints": {"namespaceSelector": selector, "resourceRules": [rule]},
+        "matchConstraints": constraints(namespace, "pods"),
         "validations": [{"expression": "'tier' in object.metadata.labels", "message": "no tier"}],
     }
     binding = {"policyName": name, "validationActions": ["Deny"]}
     kubectl(
         "create",
         manifest=[
-            _cluster_object("ValidatingAdmissionPolicy", name, spec=spec),
-            _cluster_object("ValidatingAdmissionPolicyBinding", name, spec=binding),
+            admission_object("ValidatingAdmissionPolicy", name, spec=spec),
+            admission_object("ValidatingAdmissionPolicyBinding", name, spec=binding),
         ],
     )
     yield name
     kubectl("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", name)
 
 
-def _cluster_object(kind: str, name: str, **rest: object) -> dict[str, Any]:
+def admission_object(kind: str, name: str, **rest: object) -> dict[str, Any]:
     api_version = "admissionregistration.k8s.io/v1"
     return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, **rest}
 
@@ -183,22 +187,17 @@ def test_a_webhook_that_does_not_answer_is_named(
     view: ClusterView, kubectl: Kubectl, namespace: str
 ) -> None:
     name = f"broken-{namespace}"
-    rule = {
-        "apiGroups": [""],
-        "apiVersions": ["v1"],
-        "operations": ["CREATE"],
-        "resources": ["configmaps"],
-    }
+    match = constraints(namespace, "configmaps")
     webhook = {
         "name": "broken.example.com",
         "clientConfig": {"url": "https://127.0.0.1:9/none"},
-        "rules": [rule],
+        "rules": match["resourceRules"],
+        "namespaceSelector": match["namespaceSelector"],
         "sideEffects": "None",
         "admissionReviewVersions": ["v1"],
         "timeoutSeconds": 1,
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
     }
-    configuration = _cluster_object("ValidatingWebhookConfiguration", name, webhooks=[webhook])
+    configuration = admission_object("ValidatingWebhookConfiguration", name, webhooks=[webhook])
     kubectl("create", manifest=configuration)
     try:
         view.wait_until(lambda: not view.dry_run(config_map(namespace)).accepted, 10, "never")
@@ -243,47 +242,57 @@ def test_a_dry_run_without_its_namespace_is_the_learners(view: ClusterView) -> N
         view.dry_run(pod("no-such"))
 
 
+@pytest.mark.parametrize(
+    ("resource", "manifest", "mutation", "changed"),
+    [
+        ("configmaps", {"data": {"size": "9"}}, 'Object{data: {"size": "1"}}', "data.size"),
+        ("pods", {}, "Object{spec: Object.spec{hostNetwork: true}}", "spec.hostNetwork"),
+        ("pods", {}, 'Object{spec: Object.spec{schedulerName: "mine"}}', "spec.schedulerName"),
+    ],
+)
 def test_a_probe_that_is_changed_on_its_way_in_is_not_believed(
-    view: ClusterView, namespace: str, kubectl: Kubectl
+    view: ClusterView,
+    namespace: str,
+    kubectl: Kubectl,
+    resource: str,
+    manifest: dict[str, Any],
+    mutation: str,
+    changed: str,
 ) -> None:
-    name = f"shrink-{namespace}"
-    rule = {
-        "apiGroups": [""],
-        "apiVersions": ["v1"],
-        "operations": ["CREATE"],
-        "resources": ["configmaps"],
+    name = f"change-{resource}-in-{namespace}"
+    application = {
+        "patchType": "ApplyConfiguration",
+        "applyConfiguration": {"expression": mutation},
     }
-    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    expression = 'Object{data: {"size": "1"}}'
     spec = {
-        "matchConstraints": {"namespaceSelector": selector, "resourceRules": [rule]},
+        "matchConstraints": constraints(namespace, resource),
         "reinvocationPolicy": "Never",
-        "mutations": [
-            {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}
-        ],
+        "mutations": [application],
     }
-    probe = {**config_map(namespace), "data": {"size": "9"}}
     kubectl(
         "create",
         manifest=[
-            _cluster_object("MutatingAdmissionPolicy", name, spec=spec),
-            _cluster_object("MutatingAdmissionPolicyBinding", name, spec={"policyName": name}),
+            admission_object("MutatingAdmissionPolicy", name, spec=spec),
+            admission_object("MutatingAdmissionPolicyBinding", name, spec={"policyName": name}),
         ],
     )
+    probe = {**(pod(namespace) if resource == "pods" else config_map(namespace)), **manifest}
+
+    def refused() -> str:
+        try:
+            with view.create_probe(probe):
+                return ""
+        except ProbeRefused as error:
+            return str(error)
+
     try:
-
-        def changed() -> bool:
-            try:
-                with view.create_probe(probe):
-                    return False
-            except ProbeRefused as error:
-                return "changed the probe ConfigMap" in str(error) and "data.size" in str(error)
-
-        assert view.wait_until(changed, 10, "It was believed")
+        sentence = view.wait_until(refused, 10, "It was believed")
     finally:
         kubectl("delete", "mutatingadmissionpolicy,mutatingadmissionpolicybinding", name)
 
-    assert left(view, "ConfigMap") == []
+    assert "Something in the cluster changed the probe" in sentence
+    assert changed in sentence
+    assert left(view, "ConfigMap", "Pod") == []
 
 
 def test_a_probe_that_the_learner_removes_is_our_error(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from clusters.provider import Cluster
 from graders import provenance
 from graders.api import ApiServer
+from graders.audit import AuditLog
 from graders.checks import CheckFailed
 from graders.errors import AuditIncomplete
 from graders.view import ClusterView
@@ -194,6 +196,40 @@ def test_what_the_log_does_not_say_is_our_error(
 
     with pytest.raises(AuditIncomplete, match="does not say who bound Pod"):
         view.bound_by(unknown)
+
+
+def test_a_log_that_the_learner_made_lose_its_beginning_is_our_error(
+    graded_cluster: Cluster, tmp_path: Path
+) -> None:
+    later = tmp_path / "audit.log"
+    event = {"stage": "ResponseComplete", "requestReceivedTimestamp": "2100-01-01T00:00:00.0Z"}
+    later.write_text(json.dumps(event) + "\n")
+
+    with ApiServer.from_file(graded_cluster.grader_kubeconfig) as api:
+        with pytest.raises(AuditIncomplete, match="has lost its beginning"):
+            ClusterView(api, later).audit()
+
+
+def test_a_claim_whose_creation_is_lost_was_allocated_by_nobody_knows(
+    view: ClusterView,
+    running: Callable[[], None],
+    write_status: Callable[..., None],
+    graded_cluster: Cluster,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(provenance, "WAIT_SECONDS", 0)
+    running()
+    claim = view.get("ResourceClaim", "gpu", namespace)
+    assert view.allocated_by(claim).actor == SCHEDULER
+    lines = graded_cluster.audit_log.read_text().splitlines(keepends=True)
+    kept = [text for text in lines if f'"{namespace}","name":"gpu","uid"' in text]
+    (tmp_path / "audit.log").write_text("".join(kept))
+
+    with pytest.raises(AuditIncomplete, match="does not say who allocated"):
+        provenance.allocation_of(claim, AuditLog(tmp_path / "audit.log"))
+    assert kept
 
 
 def test_the_log_of_a_cluster_tells_what_the_learner_did(

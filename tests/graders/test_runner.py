@@ -223,6 +223,24 @@ def test_a_host_that_starts_no_process_makes_every_task_an_error(
     assert result.message.startswith("This host could not start the grader: No such file")
 
 
+def test_a_mistake_of_ours_ends_in_a_report_too(
+    write_lab: WriteLab,
+    make_job: MakeJob,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(runner, "WorkerProcess", broken)
+
+    (result,) = grade(make_job(one_check(write_lab))).results
+
+    assert result.outcome is Outcome.ERROR
+    assert "the operator's log says why" in result.message
+    assert "RuntimeError: a mistake" in caplog.text
+
+
 def test_an_api_server_that_dies_during_a_check_is_an_error_and_never_a_verdict(
     write_lab: WriteLab, make_job: MakeJob, provider: EmbeddedProvider
 ) -> None:
