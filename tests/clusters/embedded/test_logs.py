@@ -25,6 +25,14 @@ from clusters.providers.embedded.logs import last_words, telling_line
             ['{"level":"fatal","msg":"discovery failed","error":"no space left on device"}', "x"],
             "discovery failed: no space left on device",
         ),
+        (
+            [
+                '{"level":"panic","msg":"no WAL","error":"no space left on device"}',
+                "panic: no WAL",
+                "goroutine 1 [running]:",
+            ],
+            "no WAL: no space left on device",
+        ),
         (["panic: nil pointer", "goroutine 1 [running]:", "main.go:3"], "panic: nil pointer"),
     ],
 )

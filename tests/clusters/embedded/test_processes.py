@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -14,6 +13,7 @@ import pytest
 
 from clusters.providers.embedded import processes
 
+WaitUntil = Callable[[Callable[[], object]], None]
 SLEEP = ["/bin/sleep", "600"]
 
 
@@ -27,13 +27,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def start(folder: Path, command: list[str] | None = None) -> psutil.Process:
     return processes.start_detached("etcd", command or SLEEP, folder, folder / "log", {"A": "b"})
-
-
-def wait_for_end(process: psutil.Process) -> None:
-    deadline = time.monotonic() + 10
-    while processes.alive(process):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_process_is_found_by_cluster_and_component(folder: Path) -> None:
@@ -80,9 +73,9 @@ def test_a_process_outlives_who_started_it(folder: Path) -> None:
     assert list(processes.find_cluster(folder)) == ["kwok"]
 
 
-def test_what_a_process_says_is_in_its_log(folder: Path) -> None:
-    process = start(folder, ["/bin/sh", "-c", "echo out; echo err >&2"])
-    wait_for_end(process)
+def test_what_a_process_says_is_in_its_log(folder: Path, wait_until: WaitUntil) -> None:
+    start(folder, ["/bin/sh", "-c", "echo out; echo err >&2; touch said; exec sleep 600"])
+    wait_until((folder / "said").exists)
 
     assert (folder / "log").read_text() == "out\nerr\n"
     assert (folder / "log").stat().st_mode & 0o777 == 0o600
@@ -110,10 +103,10 @@ def test_stopping_a_cluster_leaves_the_processes_of_others(folder: Path, tmp_pat
     processes.stop_cluster(other)
 
 
-def test_a_process_that_ended_is_not_alive(folder: Path) -> None:
+def test_a_process_that_ended_is_not_alive(folder: Path, wait_until: WaitUntil) -> None:
     process = start(folder)
     process.kill()
-    wait_for_end(process)
+    wait_until(lambda: not processes.alive(process))
 
     assert processes.find_cluster(folder) == {}
     assert processes.resident_memory(process) == 0

@@ -8,14 +8,14 @@ from pathlib import Path
 
 _READ = 64 * 1024
 _LONGEST = 300
-_KLOG = re.compile(r"^([IWEF])\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] ")
+_KLOG = re.compile(r"^[IWEF]\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] ")
 _PANIC = ("panic:", "fatal error:", "SIG", "runtime:")
 
 
 def last_words(log: Path) -> str:
     """Return the line of a log that best says why its process ended, or "" when there is none.
 
-    That is the last panic, else the last error, else the last line.
+    That is the last fatal line, else the last error, else the last line.
     """
     try:
         with log.open("rb") as file:
@@ -28,11 +28,15 @@ def last_words(log: Path) -> str:
 
 def telling_line(lines: list[str]) -> str:
     """Choose the line that says most, and take from it what only a log needs."""
-    for wanted in (_is_panic, _is_error, bool):
+    for wanted in (_is_fatal, _is_panic, _is_error, bool):
         for line in reversed(lines):
             if wanted(line):
                 return _message(line)[:_LONGEST]
     return ""
+
+
+def _is_fatal(line: str) -> bool:
+    return line.startswith("F") if _KLOG.match(line) else _level(line) in ("fatal", "panic")
 
 
 def _is_panic(line: str) -> bool:
@@ -40,10 +44,7 @@ def _is_panic(line: str) -> bool:
 
 
 def _is_error(line: str) -> bool:
-    found = _KLOG.match(line)
-    if found:
-        return found[1] in "EF"
-    return str(_json(line).get("level", "")).lower() in ("error", "fatal", "panic")
+    return line.startswith("E") if _KLOG.match(line) else _level(line) == "error"
 
 
 def _message(line: str) -> str:
@@ -52,6 +53,10 @@ def _message(line: str) -> str:
         parts = (fields.get("msg"), fields.get("error"), fields.get("err"))
         return ": ".join(str(part) for part in parts if part)
     return _KLOG.sub("", line)
+
+
+def _level(line: str) -> str:
+    return str(_json(line).get("level", "")).lower()
 
 
 def _json(line: str) -> dict[str, object]:

@@ -115,9 +115,13 @@ def resident_memory(process: psutil.Process) -> int:
 
 
 def alive(process: psutil.Process) -> bool:
-    """Say whether this very process still runs."""
+    """Say whether this very process still runs, or still holds its files and ports.
+
+    Its first thread may be a zombie while others have not ended yet.
+    """
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        return process.is_running() and not ended
     except psutil.NoSuchProcess:
         return False
 

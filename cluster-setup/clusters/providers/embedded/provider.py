@@ -12,7 +12,7 @@ from pathlib import Path
 from clusters.binaries import binaries_present, ensure_binaries
 from clusters.binaries.lock import installed_lock
 from clusters.capability import Capability
-from clusters.errors import ClusterError, InputInvalid, NotFound
+from clusters.errors import ClusterError, InputInvalid, NotFound, NotReadyError
 from clusters.home import home
 from clusters.phases import OnPhase, ignore, timed
 from clusters.provider import Cluster, ClusterProvider, ClusterState, Component
@@ -117,8 +117,8 @@ class EmbeddedProvider(ClusterProvider):
     ) -> None:
         processes.stop_cluster(folder.path)
         folder.clear()
-        _require_space(folder.path)
         try:
+            _require_space(folder.path)
             with held_port() as port:
                 record = _new_record(spec, port)
                 folder.write_record(record)
@@ -193,8 +193,8 @@ class EmbeddedProvider(ClusterProvider):
         """Say that the disk is full where that is why something failed."""
         try:
             yield
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        except (OSError, NotReadyError) as error:
+            if not _is_about_space(error):
                 raise
             raise ClusterError(_disk_full(folder.path)) from error
 
@@ -219,6 +219,12 @@ def _require_same(spec: ClusterSpec, record: Record) -> None:
             raise InputInvalid(
                 [f"cluster {spec.name} exists with another {what}: delete it, or use another name"]
             )
+
+
+def _is_about_space(error: OSError | NotReadyError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "no space left on device" in str(error)
 
 
 def _require_space(path: Path) -> None:
