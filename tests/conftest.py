@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from clusters.provider import Cluster, ClusterProvider
@@ -19,8 +20,9 @@ from clusters.spec import ClusterSpec
 @pytest.fixture(scope="session", autouse=True)
 def assay_home() -> Iterator[Path]:
     """An installation for this run: no test touches the one of the person who runs it."""
+    remove_what_killed_runs_left()
     # A short path, since some tests put unix sockets below it (108 bytes at most).
-    home = Path(tempfile.mkdtemp(prefix="assay-", dir="/tmp"))
+    home = Path(tempfile.mkdtemp(prefix=f"assay-{os.getpid()}-", dir="/tmp"))
     before = os.environ.get("ASSAY_HOME")
     os.environ["ASSAY_HOME"] = str(home)
     yield home
@@ -45,6 +47,18 @@ def cluster(provider: EmbeddedProvider) -> Iterator[Cluster]:
     name = f"test-{secrets.token_hex(3)}"
     yield provider.create(ClusterSpec(name))
     provider.delete(name)
+
+
+def remove_what_killed_runs_left() -> None:
+    for home in Path("/tmp").glob("assay-*-*"):
+        owner = home.name.split("-")[1]
+        if (
+            owner.isdigit()
+            and home.stat().st_uid == os.getuid()
+            and not psutil.pid_exists(int(owner))
+        ):
+            delete_clusters(EmbeddedProvider(home / "clusters"))
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def delete_clusters(provider: ClusterProvider) -> None:
