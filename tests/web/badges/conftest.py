@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path as File
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
+from clusters.cli.main import main
 from graders.ledger import Attempt, AttemptState, Ledger, open_ledger, timestamp
 from graders.report import CheckResult, Outcome, Report
-from web.award_store import AwardStore
+from web.award_store import Award, AwardStore
 from web.awards import AwardOffice
 from web.database import WebDatabase, open_web_database
 from web.issuer import LocalIssuer, open_issuer
@@ -122,3 +125,57 @@ def write_lab(labs: File) -> Callable[[str], None]:
         (labs / slug / "lab.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
 
     return write
+
+
+class Said(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+Assay = Callable[..., Said]
+
+
+@pytest.fixture
+def assay(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Assay:
+    def run(*words: str | File) -> Said:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["assay", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.out + printed.err
+        return Said(int(str(end.value.code)), printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def award(classroom: Classroom) -> Award:
+    classroom.complete("alice")
+    return classroom.office.issue("alice", classroom.path)
+
+
+@pytest.fixture
+def badge(assay: Assay, award: Award, tmp_path: File) -> File:
+    """The baked badge of alice as a file."""
+    file = tmp_path / "badge.svg"
+    said = assay("badge", "issue", "--learner", "alice", "--path", "devices", "--output", file)
+    assert said.code == 0, said.err
+    return file
+
+
+@pytest.fixture
+def elsewhere(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function that moves to a machine that never issued a badge."""
+
+    def move() -> None:
+        monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "elsewhere"))
+
+    return move
