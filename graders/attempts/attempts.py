@@ -67,7 +67,7 @@ class Attempts:
             learner: name of the learner.
             slug: the lab.
             seed: draws the parameters; random unless a test needs a certain one.
-            assurance: what `graders.assurance.decide_assurance` found out.
+            assurance: what whoever starts the notebook knows to be true.
             on_phase: who listens to progress.
 
         Raises:

@@ -15,7 +15,6 @@ from clusters.capability import Capability
 from clusters.errors import InputInvalid, NotFound, NotReadyError
 from clusters.provider import Cluster, ClusterState, Component
 from clusters.spec import ClusterSpec
-from graders.assurance import Assurance, decide_assurance
 from graders.attempts import AttemptEnded, Attempts, CapabilityMissing, CapacityExhausted
 from graders.attempts.rules import cluster_problem, version_problem
 from graders.catalogue import find_lab
@@ -379,21 +378,3 @@ def test_a_cluster_says_what_is_dead(fake_provider: Any) -> None:
     assert cluster_problem(dead) == "etcd of the cluster does not run"
     half = dataclasses.replace(cluster, state=ClusterState.INCOMPLETE)
     assert cluster_problem(half) == "the cluster is incomplete"
-
-
-@pytest.mark.parametrize(
-    ("account", "mode", "assurance"),
-    [
-        (None, 0o700, Assurance.PRACTICE),
-        ("no-such-account", 0o700, Assurance.PRACTICE),
-        ("root", 0o700, Assurance.PRACTICE),
-        ("nobody", 0o755, Assurance.PRACTICE),
-        ("nobody", 0o700, Assurance.ISOLATED),
-    ],
-)
-def test_assurance_is_found_out_and_not_asserted(
-    account: str | None, mode: int, assurance: Assurance, tmp_path: Path
-) -> None:
-    tmp_path.chmod(mode)
-
-    assert decide_assurance(account, tmp_path) is assurance
