@@ -33,7 +33,11 @@ _WITHOUT = ("cacheprovider", "logging", "terminal", "warnings", "doctest", "juni
 
 def main() -> None:
     """Do one order."""
-    order = Order.model_validate_json(sys.stdin.buffer.readline())
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):  # the runner was killed before it had said what to do
+        shutil.rmtree(os.getcwd(), ignore_errors=True)
+        return
+    order = Order.model_validate_json(line)
     threading.Thread(target=_die_with_the_runner, args=(os.getcwd(),), daemon=True).start()
     limit_resources()
     sys.path.append(str(order.checks))  # checks may import their neighbours
