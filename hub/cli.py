@@ -26,7 +26,7 @@ from hub.lab_clusters import ClusterFate
 @click.option("--foreground", is_flag=True, help="Stay, log here, and stop with Ctrl-C.")
 @json_option
 def up(port: int, foreground: bool, as_json: bool) -> int:
-    r"""Start the platform on 127.0.0.1 and print the address and the first sign-in.
+    """Start the platform on 127.0.0.1 and print the address and the first sign-in.
 
     It runs in the background until `assay down`; a part that dies is started again. The first start
     makes the accounts `learner` and `instructor`; their passwords are shown once, here.
@@ -63,7 +63,7 @@ def up(port: int, foreground: bool, as_json: bool) -> int:
 )
 @json_option
 def down(clusters: str, as_json: bool) -> int:
-    r"""Stop the platform with its notebooks; nothing is left running.
+    """Stop the platform with its notebooks; nothing is left running.
 
     The clusters of open labs are stopped with their contents, and go on after the next `assay up`.
     Accounts, verdicts, badges and notebooks stay in any case.
@@ -85,7 +85,7 @@ def down(clusters: str, as_json: bool) -> int:
 @click.command()
 @json_option
 def status(as_json: bool) -> int:
-    r"""Say whether the platform runs and where; exit code 1 when it does not answer.
+    """Say whether the platform runs and where; exit code 1 when it does not answer.
 
     \b
     assay status
@@ -112,7 +112,7 @@ def status(as_json: bool) -> int:
 
 @click.group()
 def account() -> None:
-    r"""Add, list, reset and remove the accounts of people.
+    """Add, list, reset and remove the accounts of people.
 
     Passwords are generated and shown once. They are kept as scrypt hashes only.
 
@@ -167,7 +167,7 @@ def remove_account(name: str, as_json: bool) -> None:
 @click.command()
 @json_option
 def tour(as_json: bool) -> None:
-    r"""Play the whole story on a platform of its own; the first thing that is not true ends it.
+    """Play the whole story on a platform of its own; the first thing that is not true ends it.
 
     Sign in, start a lab, solve it through the notebook's kernel, grade, badge, verify the badge. It
     uses a free port and a folder of its own, and leaves nothing behind.
@@ -209,6 +209,10 @@ def _print_passwords(accounts: tuple[NewPassword, ...]) -> None:
     if accounts:
         err.print(
             "[dim]These passwords are shown once; `assay account reset NAME` makes new ones.[/]"
+        )
+    else:
+        err.print(
+            "[dim]Passwords were shown at the first start; new ones: `assay account reset NAME`[/]"
         )
 
 

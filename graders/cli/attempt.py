@@ -22,7 +22,7 @@ _SHOWN = 8
 
 @click.group()
 def attempt() -> None:
-    r"""Look at the attempts in the ledger.
+    """Look at the attempts in the ledger.
 
     \b
     assay attempt list --learner ann
@@ -42,7 +42,7 @@ def attempt() -> None:
 )
 @json_option
 def list_attempts(learner: str | None, lab: str | None, state: str | None, as_json: bool) -> None:
-    r"""Show attempts, the newest first.
+    """Show attempts, the newest first.
 
     \b
     assay attempt list
@@ -62,7 +62,7 @@ def list_attempts(learner: str | None, lab: str | None, state: str | None, as_js
 @click.argument("id")
 @json_option
 def show(id: str, as_json: bool) -> None:
-    r"""Show an attempt and how far each of its tasks is.
+    """Show an attempt and how far each of its tasks is.
 
     \b
     assay attempt show 3f0c91aa
@@ -88,7 +88,7 @@ def show(id: str, as_json: bool) -> None:
 )
 @json_option
 def export(id: str, to: Path | None, as_json: bool) -> None:
-    r"""Print everything that the ledger has signed about an attempt, as one JSON document.
+    """Print everything that the ledger has signed about an attempt, as one JSON document.
 
     It can be verified without this installation: it holds each report as it was signed, its link
     to the one before it, the signature, and the public key.
@@ -111,7 +111,7 @@ def export(id: str, to: Path | None, as_json: bool) -> None:
 @attempt.command()
 @json_option
 def verify(as_json: bool) -> int:
-    r"""Check that nothing in the ledger was changed or removed.
+    """Check that nothing in the ledger was changed or removed.
 
     Exit code: 0 nothing was; 1 something was.
 

@@ -35,7 +35,7 @@ all_option = click.option("--all", "everything", is_flag=True, help="Every lab i
 )
 @json_option
 def new(slug: str, title: str | None, to: Path | None, as_json: bool) -> None:
-    r"""Make a lab folder: complete, small, and ready to be changed.
+    """Make a lab folder: complete, small, and ready to be changed.
 
     It passes `lint` and `rehearse` as it is. See docs/authoring.md.
 
@@ -59,7 +59,7 @@ def new(slug: str, title: str | None, to: Path | None, as_json: bool) -> None:
 @all_option
 @json_option
 def lint(labs: tuple[str, ...], everything: bool, as_json: bool) -> int:
-    r"""Say everything that is wrong with labs, without starting a cluster.
+    """Say everything that is wrong with labs, without starting a cluster.
 
     Exit code: 0 nothing is wrong; 1 something is.
 
@@ -106,7 +106,7 @@ def rehearse(
     provider_name: str,
     as_json: bool,
 ) -> int:
-    r"""Prove labs on fresh clusters.
+    """Prove labs on fresh clusters.
 
     For each seed: untouched, every task must fail; after each solution, every task must pass;
     after each mutant, exactly its task must fail. The report card is kept for instructors.

@@ -21,7 +21,7 @@ from graders.lab import Lab
 @provider_option
 @json_option
 def list_labs(provider_name: str, as_json: bool) -> None:
-    r"""Show the labs, and what this installation cannot run.
+    """Show the labs, and what this installation cannot run.
 
     \b
     assay lab list

@@ -35,7 +35,7 @@ class LabCommands(click.Group):
 
 @click.group(cls=LabCommands)
 def lab() -> None:
-    r"""Work at labs from a terminal, and write them.
+    """Work at labs from a terminal, and write them.
 
     \b
     As a learner                 assay lab list

@@ -50,7 +50,7 @@ def start(
     provider_name: str,
     as_json: bool,
 ) -> None:
-    r"""Start a lab, or continue where you were.
+    """Start a lab, or continue where you were.
 
     You get a Kubernetes cluster of your own and a notebook.
 
@@ -83,7 +83,7 @@ def start(
 def check(
     slug: str | None, tasks: tuple[str, ...], learner: str, provider_name: str, as_json: bool
 ) -> int:
-    r"""Check the tasks of the lab that you are working at.
+    """Check the tasks of the lab that you are working at.
 
     Exit code: 0 every checked task is done; 1 one is not; 3 one could not be checked.
 
@@ -111,7 +111,7 @@ def check(
 @provider_option
 @json_option
 def finish(slug: str | None, learner: str, provider_name: str, as_json: bool) -> None:
-    r"""Finish your attempt: its cluster is deleted, what you reached stays.
+    """Finish your attempt: its cluster is deleted, what you reached stays.
 
     \b
     assay lab finish
