@@ -349,12 +349,17 @@ def main(rounds: int, as_json: bool) -> None:
         for peer in peers:
             measured[peer.name].append(run_round(peer))
             err.print(f"round {number + 1} {peer.name}: {measured[peer.name][-1]}")
-    report = _report(measured)
-    print_json(report) if as_json else _print_table(report)
-    raise SystemExit(0 if report["met"] else 1)
+    found = report(measured)
+    print_json(found) if as_json else _print_table(found)
+    raise SystemExit(0 if found["met"] else 1)
 
 
-def _report(measured: dict[str, list[Round]]) -> dict[str, Any]:
+def report(measured: dict[str, list[Round]]) -> dict[str, Any]:
+    """Return medians, ratios and whether the targets are met.
+
+    Args:
+        measured: the rounds of `assay` and of `kwokctl`.
+    """
     fields = list(Round.__dataclass_fields__)
     medians = {
         name: {field: round(_median(rounds, field), 3) for field in fields}
@@ -373,19 +378,19 @@ def _report(measured: dict[str, list[Round]]) -> dict[str, Any]:
     }
 
 
-def _print_table(report: dict[str, Any]) -> None:
+def _print_table(found: dict[str, Any]) -> None:
     table = Table("median", "assay", "kwokctl", "ratio", box=None)
     units = {"resident": "MiB", "proportional": "MiB"}
-    for field, ratio in report["ratios"].items():
+    for field, ratio in found["ratios"].items():
         unit = units.get(field, "s")
-        ours, theirs = (report["medians"][peer][field] for peer in ("assay", "kwokctl"))
+        ours, theirs = (found["medians"][peer][field] for peer in ("assay", "kwokctl"))
         table.add_row(
             field.replace("_", " "), f"{ours:.2f} {unit}", f"{theirs:.2f} {unit}", f"{ratio:.2f}"
         )
     out.print(table)
     out.print(
         f"Targets: cold start at most {COLD_START_TARGET} of kwokctl's, at most "
-        f"{MEMORY_TARGET:.0f} MiB resident: {'met' if report['met'] else 'missed'}."
+        f"{MEMORY_TARGET:.0f} MiB resident: {'met' if found['met'] else 'missed'}."
     )
 
 
