@@ -1,7 +1,8 @@
 r"""How fast a cluster starts and how much memory it takes, beside kwokctl, in one run.
 
-    python benchmarks/cluster_start.py --rounds 5
-    python benchmarks/cluster_start.py --rounds 5 --json > cluster-start.json
+\b
+python benchmarks/cluster_start.py --rounds 5
+python benchmarks/cluster_start.py --rounds 5 --json > cluster-start.json
 
 Both run the same binaries, on loopback, in rounds that alternate; medians count. A cold start ends
 when the API server takes a Pod, asked every 20 ms from the moment the command begins. Memory is
@@ -16,10 +17,8 @@ import os
 import ssl
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +26,12 @@ from typing import Any
 
 import click
 import httpx
-import psutil
 import yaml
 from rich.table import Table
 
-from clusters.accelerators import device_class, node_objects, resource_slices
+from benchmarks.peers import Assay, Kwokctl, Peer
 from clusters.binaries import ensure_binaries
 from clusters.cli.output import err, out, print_json
-from clusters.inventory import default_inventory
-from clusters.providers.embedded import EmbeddedProvider
 
 COLD_START_TARGET = 0.7
 """Of kwokctl's."""
@@ -63,148 +59,6 @@ class Round:
     """MiB, shared pages divided among those who share them."""
     claim_to_running: float
     """Seconds from creating a Pod with a claim until it runs, median."""
-
-
-class Peer(ABC):
-    """One way to start a cluster."""
-
-    name: str
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @abstractmethod
-    def command(self) -> list[str]:
-        """Return the command that creates the cluster."""
-
-    @abstractmethod
-    def environment(self) -> dict[str, str]:
-        """Return what the command needs in its environment."""
-
-    @abstractmethod
-    def kubeconfig(self) -> Path:
-        """Return where the administrator's kubeconfig will be."""
-
-    @abstractmethod
-    def delete(self) -> None:
-        """Delete the cluster."""
-
-    @abstractmethod
-    def prepare(self, api: httpx.Client) -> None:
-        """Bring a started cluster to two nodes of eight devices."""
-
-    def processes(self) -> list[psutil.Process]:
-        """Return the processes of the cluster: all that name its folder in their environment."""
-        marked = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if str(self.folder) in " ".join([*process.environ().values(), *process.cmdline()]):
-                    marked.append(process)
-        return [process for process in marked if process.pid != os.getpid()]
-
-
-class Assay(Peer):
-    """`assay cluster create` with the embedded provider."""
-
-    name = "assay"
-
-    def command(self) -> list[str]:
-        """Return the command that creates the cluster."""
-        return [
-            str(Path(sys.executable).with_name("assay")),
-            "cluster",
-            "create",
-            "--name",
-            "bench",
-        ]
-
-    def environment(self) -> dict[str, str]:
-        """Return what the command needs in its environment."""
-        return {**os.environ, "ASSAY_HOME": str(self.folder)}
-
-    def kubeconfig(self) -> Path:
-        """Return where the administrator's kubeconfig will be."""
-        return self.folder / "clusters" / "bench" / "learner.kubeconfig"
-
-    def delete(self) -> None:
-        """Delete the cluster."""
-        EmbeddedProvider(self.folder / "clusters").delete("bench")
-
-    def prepare(self, api: httpx.Client) -> None:
-        """Do nothing: the default inventory is what is measured."""
-
-
-class Kwokctl(Peer):
-    """`kwokctl create cluster --runtime binary`, told to stay on loopback and off rate limits."""
-
-    name = "kwokctl"
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        names = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
-        self._binaries = ensure_binaries([*names, "kwokctl", "kubectl"])
-        options = {"bindAddress": "127.0.0.1", "kubectlBinary": str(self._binaries["kubectl"])}
-        document = {
-            "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
-            "kind": "KwokctlConfiguration",
-            "options": options,
-        }
-        (folder / "kwokctl.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-
-    def command(self) -> list[str]:
-        """Return the command that creates the cluster."""
-        components = {
-            "etcd": "etcd",
-            "kube-apiserver": "kube-apiserver",
-            "kube-controller-manager": "kube-controller-manager",
-            "kube-scheduler": "kube-scheduler",
-            "kwok-controller": "kwok",
-        }
-        binaries = [f"--{name}-binary={self._binaries[of]}" for name, of in components.items()]
-        return [
-            *self._kwokctl("create"),
-            "--runtime=binary",
-            "--disable-qps-limits",
-            *binaries,
-        ]
-
-    def environment(self) -> dict[str, str]:
-        """Return what the command needs in its environment."""
-        return {
-            "HOME": str(self.folder),
-            "KWOK_WORKDIR": str(self.folder / "kwok"),
-            "PATH": os.environ["PATH"],
-        }
-
-    def kubeconfig(self) -> Path:
-        """Return where the administrator's kubeconfig will be."""
-        return self.folder / "kwok" / "clusters" / "bench" / "kubeconfig.yaml"
-
-    def delete(self) -> None:
-        """Delete the cluster."""
-        subprocess.run(
-            self._kwokctl("delete"), env=self.environment(), check=True, capture_output=True
-        )
-
-    def prepare(self, api: httpx.Client) -> None:
-        """Add the nodes, the devices and their class."""
-        inventory = default_inventory()
-        for node in node_objects(inventory, "v1.37.2"):
-            api.post("/api/v1/nodes", json=node).raise_for_status()
-        resources = "/apis/resource.k8s.io/v1"
-        for devices in resource_slices(inventory, "bench"):
-            api.post(f"{resources}/resourceslices", json=devices).raise_for_status()
-        api.post(f"{resources}/deviceclasses", json=device_class(inventory)).raise_for_status()
-
-    def _kwokctl(self, verb: str) -> list[str]:
-        config = str(self.folder / "kwokctl.yaml")
-        return [
-            str(self._binaries["kwokctl"]),
-            verb,
-            "cluster",
-            f"--config={config}",
-            "--name=bench",
-        ]
 
 
 def run_round(kind: type[Peer]) -> Round:
@@ -337,7 +191,7 @@ def _median(rounds: list[Round], field: str) -> float:
     return statistics.median(values)
 
 
-@click.command(help=__doc__)
+@click.command(help=(__doc__ or "").replace(r"\b", "\b"))
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def main(rounds: int, as_json: bool) -> None:

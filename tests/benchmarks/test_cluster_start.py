@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cluster_start
-from benchmarks.cluster_start import Assay, Round, report, run_round
+from benchmarks.cluster_start import Round, report, run_round
+from benchmarks.peers import Assay
 
 PEER = Round(4.0, 4.0, 520.0, 380.0, 0.05)
 
