@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -95,7 +96,7 @@ class ControlPlane:
         """Start the simulation of nodes."""
         if "kwok" not in self._running:
             # A new kwok would leave Pods alone until the Leases of the one that died run out.
-            api.clear("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
+            api.try_to_clear("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
         self._start(components.kwok())
 
     def start_controllers(self, api: ApiServer) -> None:
@@ -119,7 +120,11 @@ class ControlPlane:
 
     def wait_for_nodes(self, api: ApiServer) -> None:
         """Wait until every node can be given Pods: controllers and simulation work."""
-        self._wait("kube-controller-manager", lambda: _nodes_usable(api))
+        nodes = "/api/v1/nodes"
+        self._wait("kwok", lambda: all(map(_is_ready, api.get(nodes)["items"])))
+        self._wait(
+            "kube-controller-manager", lambda: not any(map(_taints, api.get(nodes)["items"]))
+        )
 
     def _start(self, command: ComponentCommand) -> None:
         if command.name in self._running:
@@ -169,12 +174,12 @@ class ControlPlane:
         )
 
 
-def _nodes_usable(api: ApiServer) -> bool:
-    nodes = api.get("/api/v1/nodes")["items"]
-    return all(_ready(node) and not node["spec"].get("taints") for node in nodes)
-
-
-def _ready(node: dict[str, object]) -> bool:
-    status = node["status"]
-    conditions = status.get("conditions", []) if isinstance(status, dict) else []
+def _is_ready(node: dict[str, Any]) -> bool:
+    conditions = node["status"].get("conditions", [])
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def _taints(node: dict[str, Any]) -> list[Any]:
+    """Return what keeps Pods away; the controller-manager takes the first taint off."""
+    taints: list[Any] = node["spec"].get("taints", [])
+    return taints

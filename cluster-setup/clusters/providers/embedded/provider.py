@@ -175,7 +175,7 @@ class EmbeddedProvider(ClusterProvider):
         return Cluster(
             name=folder.name,
             provider=self.name,
-            state=_state(uid, found),
+            state=_state(bool(record and uid), found),
             kubernetes=record.kubernetes if record else "",
             capabilities=self.capabilities,
             kubeconfig=folder.kubeconfig("learner"),
@@ -246,8 +246,8 @@ def _component(folder: ClusterFolder, name: str, running: Running) -> Component:
     return Component(name, process.pid, processes.resident_memory(process))
 
 
-def _state(uid: str, components: Sequence[Component]) -> ClusterState:
-    if not uid:
+def _state(finished: bool, components: Sequence[Component]) -> ClusterState:
+    if not finished:
         return ClusterState.INCOMPLETE
     if all(component.pid for component in components):
         return ClusterState.READY
