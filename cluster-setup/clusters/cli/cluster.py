@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def create(name: str | None, inventory: Path | None, provider_name: str, as_json
         print_json(made.to_json())
         return
     out.print(f"Cluster [bold]{made.name}[/] is {made.state} with Kubernetes {made.kubernetes}.")
-    out.print(f"  export KUBECONFIG={escape(str(made.kubeconfig))}", style="cyan")
+    out.print(f"  export KUBECONFIG={escape(shlex.quote(str(made.kubeconfig)))}", style="cyan")
 
 
 @cluster.command(name="list")
