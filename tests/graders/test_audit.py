@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from graders.audit import AuditLog, AuditQuery
+from graders.audit import AuditLog, AuditQuery, _complete_lines
 from graders.errors import AuditIncomplete
 
 
@@ -51,6 +52,18 @@ def test_a_line_that_is_still_being_written_is_read_next_time(path: Path) -> Non
 
     assert before == ["id-1"]
     assert ids(path) == ["id-1", "id-2"]
+
+
+def test_half_a_line_is_not_taken_for_one_when_its_end_comes_while_reading() -> None:
+    class GrowingFile(io.BytesIO):
+        """Gives `parts`, one for each look."""
+
+        parts: ClassVar = [b"one\n", b"tw", b"o\n", b"three\n"]
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            return self.parts.pop(0) if self.parts else b""
+
+    assert list(_complete_lines(GrowingFile())) == [b"one\n"]
 
 
 def test_an_event_after_a_torn_one_is_not_lost(path: Path) -> None:

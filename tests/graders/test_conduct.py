@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -92,6 +93,10 @@ MISBEHAVIOUR = {
     "forks past Python": (
         "left a thread or a process",
         "ctypes.CDLL(None).fork(); time.sleep(0.1)",
+    ),
+    "forks past Python and lets the copy hang": (
+        "left a thread or a process",
+        "if ctypes.CDLL(None).fork() == 0: time.sleep(1000)",
     ),
     "starts a process": (
         "process (subprocess.Popen)",
@@ -229,12 +234,19 @@ def _source() -> str:
 
 
 @pytest.fixture(scope="module")
-def misbehaved(write_lab: WriteLab, make_job: MakeJob) -> Report:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the workers of this module have their folders; it is in their environment."""
+    return tmp_path_factory.mktemp("workers")
+
+
+@pytest.fixture(scope="module")
+def misbehaved(write_lab: WriteLab, make_job: MakeJob, folder: Path) -> Report:
     """The report about every bad check, one after the other, and an innocent one at the end."""
     bad = {f"bad_{number}": 2 for number in range(len(MISBEHAVIOUR))}
     lab = write_lab(_source(), **bad, innocent=10)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "GRACE_SECONDS", 1.0)
+        patch.setattr(tempfile, "tempdir", str(folder))
         return grade(make_job(lab))
 
 
@@ -253,12 +265,25 @@ def test_a_task_after_bad_checks_is_checked_all_the_same(misbehaved: Report) -> 
     assert misbehaved.results[-1].outcome is Outcome.PASSED, misbehaved.results[-1].message
 
 
-def test_nothing_that_a_bad_check_started_lives_on(misbehaved: Report) -> None:
+def test_a_check_that_takes_too_long_is_interrupted_and_may_clean_up(misbehaved: Report) -> None:
+    hangs = misbehaved.results[list(MISBEHAVIOUR).index("hangs")]
+
+    assert hangs.seconds > 1.9, "it was killed instead"
+    assert hangs.evidence
+
+
+def test_nothing_that_a_bad_check_started_lives_on(misbehaved: Report, folder: Path) -> None:
     assert misbehaved.results
 
-    assert "graders.worker" not in str(_commands_below(os.getpid()))
+    left = [process for process in psutil.process_iter() if str(folder) in _environment(process)]
+
+    assert left == []
     assert ["sleep", "1000"] not in [p.info["cmdline"] for p in psutil.process_iter(["cmdline"])]
+    assert list(folder.iterdir()) == []
 
 
-def _commands_below(pid: int) -> list[list[str]]:
-    return [process.cmdline() for process in psutil.Process(pid).children(recursive=True)]
+def _environment(process: psutil.Process) -> str:
+    try:
+        return str(process.environ())
+    except psutil.Error:
+        return ""

@@ -83,6 +83,18 @@ def test_a_probe_is_scheduled_and_then_gone_with_its_claims(
     assert left(view, "Pod", "ResourceClaimTemplate") == []
 
 
+def test_the_claim_of_a_probe_is_gone_when_the_check_goes_on(
+    view: ClusterView, kubectl: Kubectl, namespace: str
+) -> None:
+    template, probe = pod_with_devices(view, namespace, 1)
+    kubectl("create", manifest=template)
+
+    for _ in range(5):
+        with view.create_probe(probe) as made:
+            made.wait_until(lambda found: found["status"]["phase"] == "Running", 20, "no")
+        assert view.list("ResourceClaim", namespace) == []
+
+
 def test_a_probe_that_does_not_become_what_it_should_says_what_it_is(
     view: ClusterView, namespace: str
 ) -> None:
@@ -305,7 +317,8 @@ def test_a_probe_that_the_learner_removes_is_our_error(
         with pytest.raises(ProbeRefused, match="was removed while the check looked at it"):
             probe.read()
 
-    assert view.find("ConfigMap", probe.name, namespace), "the learner's own was removed"
+    of_the_learner = view.get("ConfigMap", probe.name, namespace)
+    assert "deletionTimestamp" not in of_the_learner["metadata"]
 
 
 def test_a_probe_that_does_not_go_is_our_error(
