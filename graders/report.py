@@ -26,6 +26,17 @@ class Outcome(StrEnum):
     """We could not look. It counts for nothing and costs nothing."""
 
 
+class Trigger(StrEnum):
+    """What made the platform grade."""
+
+    ASKED = "asked"
+    """The learner, or somebody for them."""
+    LIVE = "live"
+    """A change in the cluster of an open attempt."""
+    REGRADE = "regrade"
+    """An instructor, on stored evidence and without a cluster."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -83,6 +94,16 @@ class Report(_Model):
     """uid of the namespace kube-system: the identity of the cluster."""
     versions: dict[str, str] = Field(default_factory=dict)
     """`assay`, `kubernetes`, `provider`, `lab`."""
+    trigger: Trigger = Trigger.ASKED
+    """`asked`, `live` (something changed in the cluster) or `regrade` (on stored evidence)."""
+    assurance: str = ""
+    """What was known of the learner's surroundings: `practice`, `isolated` or `proctored`."""
+    evidence: str = ""
+    """`sha256:` and the digest of the evidence bundle; empty where nothing could be kept."""
+    regrade_of: str = ""
+    """Of a regrade: id of the report whose evidence was used."""
+    reason: str = ""
+    """Of a regrade: why, in the words of whoever asked for it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the document as plain JSON values."""

@@ -19,7 +19,7 @@ from typing import Any
 from graders.errors import GradingError
 from graders.lab import Lab, Task
 from graders.messages import Kind, Order, OrderedTask, Purpose
-from graders.report import CheckResult, Outcome, Report
+from graders.report import CheckResult, Outcome, Report, Trigger
 from graders.turns import turn
 from graders.variant import draw_variant
 from graders.worker_process import WorkerFailed, WorkerProcess
@@ -53,6 +53,10 @@ class GradingJob:
     """What `checks/baseline.py` recorded after set-up."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """For the report: `assay`, `kubernetes`, `provider`, `lab`."""
+    assurance: str = ""
+    """For the report: what is known of the learner's surroundings."""
+    trigger: Trigger = Trigger.ASKED
+    """For the report: what made the platform grade."""
 
     def chosen_tasks(self) -> tuple[Task, ...]:
         """Return the tasks to check, in the order of the lab."""
@@ -91,6 +95,8 @@ def grade(job: GradingJob, on_result: OnResult | None = None) -> Report:
         results=grading.in_order(),
         cluster_uid=job.cluster_uid,
         versions=dict(job.versions),
+        assurance=job.assurance,
+        trigger=job.trigger,
     )
 
 

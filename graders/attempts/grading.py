@@ -25,6 +25,7 @@ def grading_job(attempt: Attempt, lab: Lab, cluster: Cluster, tasks: tuple[str, 
         baseline=attempt.baseline,
         cluster_uid=attempt.cluster_uid,
         versions=_versions(attempt, lab),
+        assurance=attempt.assurance,
         tasks=tasks,
     )
 
@@ -50,6 +51,7 @@ def error_report(attempt: Attempt, lab: Lab, tasks: tuple[str, ...], problem: st
         ),
         cluster_uid=attempt.cluster_uid,
         versions=_versions(attempt, lab),
+        assurance=attempt.assurance,
     )
 
 
