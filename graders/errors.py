@@ -1,12 +1,13 @@
 """The errors of grading: why we could not look. None of them is ever the learner's fault.
 
     AssayError
-    └── GradingError             a check could not be carried out; its task becomes `error`
-        ├── ClusterUnreachable   the API server does not answer, or answers 5xx
-        ├── CredentialRefused    the API server does not accept the grader, or is another cluster
-        ├── RequestInvalid       the check asks for something that cannot be asked
-        ├── ProbeRefused         something in the cluster refused or changed the grader's probe
-        └── AuditIncomplete      the audit log does not say who did it
+    ├── GradingError             a check could not be carried out; its task becomes `error`
+    │   ├── ClusterUnreachable   the API server does not answer, or answers 5xx
+    │   ├── CredentialRefused    the API server does not accept the grader, or is another cluster
+    │   ├── RequestInvalid       the check asks for something that cannot be asked
+    │   ├── ProbeRefused         something in the cluster refused or changed the grader's probe
+    │   └── AuditIncomplete      the audit log does not say who did it
+    └── Cancelled                whoever asked for the grading does not want it any more
 
 A check that says no raises `graders.checks.CheckFailed`, which is no GradingError.
 """
@@ -38,3 +39,10 @@ class ProbeRefused(GradingError):
 
 class AuditIncomplete(GradingError):
     """The audit log is missing or does not hold the event that must be there."""
+
+
+class Cancelled(AssayError):
+    """The grading was ended on request, so there is no Report; no GradingError, as it is no fault.
+
+    What was heard of single tasks before counts for nothing.
+    """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from graders.errors import GradingError
+from graders.errors import Cancelled, GradingError
 from graders.lab import Lab, Task
 from graders.messages import Kind, Order, OrderedTask, Purpose
 from graders.report import CheckResult, Outcome, Report, Trigger
@@ -63,7 +64,11 @@ class GradingJob:
         return tuple(task for task in self.lab.tasks if task.id in self.tasks)
 
 
-def grade(job: GradingJob, on_result: OnResult | None = None) -> Report:
+def grade(
+    job: GradingJob,
+    on_result: OnResult | None = None,
+    cancel: threading.Event | None = None,
+) -> Report:
     """Check the tasks of a job. Whatever happens, the answer is a Report with a result for each.
 
     Gradings of one cluster take turns.
@@ -71,12 +76,19 @@ def grade(job: GradingJob, on_result: OnResult | None = None) -> Report:
     Args:
         job: what to check.
         on_result: told each result as soon as it is known.
+        cancel: set it to end the grading at once, from another thread.
+
+    Raises:
+        Cancelled: `cancel` was set before the last check had ended. There is no Report, and
+            nothing that `on_result` was told counts.
     """
     started_at = datetime.now(UTC)
-    grading = _Grading(job, on_result)
+    grading = _Grading(job, on_result, cancel)
     try:
-        with turn(job.grader_kubeconfig):
+        with turn(job.grader_kubeconfig, cancel=cancel):
             grading.run()
+    except Cancelled:
+        raise
     except GradingError as error:
         grading.give_up(str(error))
     except OSError as error:
@@ -103,20 +115,32 @@ def grade(job: GradingJob, on_result: OnResult | None = None) -> Report:
 class _Grading:
     """The results so far, and the workers that bring them."""
 
-    def __init__(self, job: GradingJob, on_result: OnResult | None) -> None:
+    def __init__(
+        self, job: GradingJob, on_result: OnResult | None, cancel: threading.Event | None
+    ) -> None:
         self._job = job
         self._on_result = on_result
+        self._cancel = cancel
         self._tasks = job.chosen_tasks()
         self._results: dict[str, CheckResult] = {}
 
     def run(self) -> None:
+        try:
+            clean = self._check_all()
+        except Cancelled:
+            self._run_worker("sweep", ())
+            raise
+        if not clean:
+            self._run_worker("sweep", ())
+
+    def _check_all(self) -> bool:
+        """Settle every task; return whether surely no probe is left."""
         clean = True
         while pending := self._pending():
             clean = self._run_worker("checks", pending)
             if self._pending() == pending:
                 self.give_up("The grader ended before the first check")
-        if not clean:
-            self._run_worker("sweep", ())
+        return clean
 
     def give_up(self, sentence: str) -> None:
         for task in self._pending():
@@ -142,7 +166,7 @@ class _Grading:
         """Settle what a worker says; return the tasks whose checks it began."""
         begun: list[Task] = []
         try:
-            for message in worker.messages():
+            for message in worker.messages(self._cancel if tasks else None):
                 match message:
                     case {"kind": Kind.BEGIN, "task": str(id)}:
                         begun.append(tasks[id])

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from graders.errors import GradingError
+from graders.errors import Cancelled, GradingError
 from graders.messages import Order, Receiver
 
 OUTPUT_KEPT = 64 << 10
@@ -33,6 +33,8 @@ START_SECONDS = 60.0
 """A worker must be ready within this; it loads pytest and the Kubernetes client."""
 _CHUNK = 64 << 10
 _EXIT_SECONDS = 5.0
+_CANCEL_SECONDS = 0.05
+"""So often a grading that can be cancelled looks whether it was."""
 
 
 class WorkerFailed(GradingError):
@@ -101,10 +103,14 @@ class WorkerProcess:
         self._too_late = sentence
         self._printed = 0
 
-    def messages(self) -> Iterator[dict[str, Any]]:
+    def messages(self, cancel: threading.Event | None = None) -> Iterator[dict[str, Any]]:
         """Yield the worker's messages as they come.
 
+        Args:
+            cancel: ends the wait when it is set.
+
         Raises:
+            Cancelled: `cancel` was set.
             WorkerFailed: it is too late, dead, or prints too much.
             Forged: something else came out of its pipe.
         """
@@ -112,7 +118,9 @@ class WorkerProcess:
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise WorkerFailed(self._too_late)
-            self._selector.select(left)
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("The check was cancelled")
+            self._selector.select(left if cancel is None else min(left, _CANCEL_SECONDS))
             data = _read(self._messages)
             self._drain_output()
             if data == b"":

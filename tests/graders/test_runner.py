@@ -16,9 +16,11 @@ from clusters.provider import Cluster
 from clusters.providers.embedded import EmbeddedProvider
 from clusters.spec import ClusterSpec
 from graders import runner, turns
+from graders.errors import Cancelled
 from graders.lab import Lab
 from graders.report import CheckResult, Outcome, Report
 from graders.runner import GradingJob, grade
+from graders.view import ClusterView
 
 pytestmark = pytest.mark.cluster
 
@@ -165,7 +167,7 @@ def test_another_grading_that_does_not_end_is_an_error(
 ) -> None:
     lab = one_check(write_lab)
     with turns.turn(graded_cluster.grader_kubeconfig):
-        monkeypatch.setattr(runner, "turn", lambda file: turns.turn(file, seconds=0.2))
+        monkeypatch.setattr(runner, "turn", lambda file, cancel: turns.turn(file, seconds=0.2))
 
         (result,) = grade(make_job(lab)).results
 
@@ -276,3 +278,60 @@ def test_an_api_server_that_dies_during_a_check_is_an_error_and_never_a_verdict(
     assert during.outcome is after.outcome is Outcome.ERROR
     assert "The API server does not answer" in during.message
     assert "The API server does not answer" in after.message
+
+
+# When nobody wants it any more
+
+
+def test_a_cancelled_grading_ends_at_once_and_leaves_neither_report_nor_probe(
+    write_lab: WriteLab, make_job: MakeJob, view: ClusterView, namespace: str
+) -> None:
+    lab = write_lab(
+        f"""
+        import time
+        from graders import check
+
+        @check("first")
+        def test_first(): pass
+
+        @check("long")
+        def test_long(cluster):
+            metadata = {{"namespace": "{namespace}"}}
+            with cluster.create_probe(
+                {{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}}
+            ):
+                time.sleep(60)
+        """,
+        first=5, long=90,
+    )  # fmt: skip
+    cancel = threading.Event()
+    heard: list[str] = []
+
+    def cancel_it() -> None:
+        view.wait_until(
+            lambda: view.list("ConfigMap", namespace, "assay.dev/probe"), 30, "No probe was made"
+        )
+        cancel.set()
+
+    canceller = threading.Thread(target=cancel_it)
+    canceller.start()
+    with pytest.raises(Cancelled):
+        grade(make_job(lab), lambda result: heard.append(result.task), cancel)
+    canceller.join()
+
+    assert heard == ["first"]
+    assert view.list("ConfigMap", namespace, "assay.dev/probe") == []
+    assert [p for p in psutil.Process().children() if "graders.worker" in p.cmdline()] == []
+
+
+def test_a_grading_can_be_cancelled_while_it_waits_for_its_turn(
+    write_lab: WriteLab, make_job: MakeJob, graded_cluster: Cluster
+) -> None:
+    cancel = threading.Event()
+    threading.Timer(0.2, cancel.set).start()
+    began = time.monotonic()
+
+    with turns.turn(graded_cluster.grader_kubeconfig), pytest.raises(Cancelled):
+        grade(make_job(one_check(write_lab)), cancel=cancel)
+
+    assert time.monotonic() - began < 5
