@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,9 @@ import pytest
 from clusters.provider import Cluster, ClusterProvider
 from clusters.providers.embedded import EmbeddedProvider
 from clusters.spec import ClusterSpec
+
+SERVER_ACCOUNT = "nobody"
+"""PostgreSQL refuses to run as root."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,6 +51,47 @@ def cluster(provider: EmbeddedProvider) -> Iterator[Cluster]:
     name = f"test-{secrets.token_hex(3)}"
     yield provider.create(ClusterSpec(name))
     provider.delete(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server of this run: the part of its databases' URLs behind `?`."""
+    for program in ("initdb", "pg_ctl"):
+        if shutil.which(program) is None:
+            pytest.skip(f"PostgreSQL's {program} is not installed")
+    with tempfile.TemporaryDirectory(prefix="assay-pg-", dir="/tmp") as folder:
+        if os.geteuid() == 0:
+            shutil.chown(folder, SERVER_ACCOUNT)
+        data = f"{folder}/data"
+        as_server("initdb", "-D", data, "-U", "assay", "-A", "trust", "--no-sync")
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        as_server("pg_ctl", "-D", data, "-l", f"{folder}/log", "-o", options, "-w", "start")
+        try:
+            yield f"host={folder}&user=assay"
+        finally:
+            as_server("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+@pytest.fixture(scope="session")
+def new_postgresql_url(postgresql: str) -> Callable[[], str]:
+    """Return a maker of empty PostgreSQL databases; it gives the URL of each."""
+    import psycopg
+
+    def make() -> str:
+        name = f"assay_{secrets.token_hex(4)}"
+        admin = f"{postgresql.replace('&', ' ')} dbname=postgres"
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql:///{name}?{postgresql}"
+
+    return make
+
+
+def as_server(*command: str) -> None:
+    if os.geteuid() == 0:
+        command = ("setpriv", f"--reuid={SERVER_ACCOUNT}", "--clear-groups", *command)
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def remove_what_killed_runs_left() -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,34 +13,16 @@ if TYPE_CHECKING:
     from tests.web.conftest import School
 
 PREFIX = "/services/web"
-SERVER_ACCOUNT = "nobody"
-"""PostgreSQL refuses to run as root."""
-
-
-def as_server(*command: str) -> None:
-    if os.geteuid() == 0:
-        command = ("setpriv", f"--reuid={SERVER_ACCOUNT}", "--clear-groups", *command)
-    done = subprocess.run(command, capture_output=True, text=True, cwd="/")
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An installation whose database is a PostgreSQL server of its own."""
-    if shutil.which("initdb") is None or shutil.which("pg_ctl") is None:
-        pytest.skip("PostgreSQL is not installed")
+def home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_postgresql_url: Callable[[], str]
+) -> Path:
+    """An installation whose database is on a PostgreSQL server."""
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
-    with TemporaryDirectory(prefix="assay-pg-", dir="/tmp") as folder:
-        if os.geteuid() == 0:
-            shutil.chown(folder, SERVER_ACCOUNT)
-        data = f"{folder}/data"
-        as_server("initdb", "-D", data, "-U", "assay", "-A", "trust", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-        as_server("pg_ctl", "-D", data, "-l", f"{folder}/log", "-o", options, "-w", "start")
-        url = f"postgresql:///postgres?host={folder}&user=assay"
-        monkeypatch.setenv("ASSAY_DATABASE_URL", url)
-        yield tmp_path / "home"
-        as_server("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    monkeypatch.setenv("ASSAY_DATABASE_URL", new_postgresql_url())
+    return tmp_path / "home"
 
 
 def test_pages_say_the_same_on_postgresql(
