@@ -118,6 +118,7 @@ def rehearse(
     assay lab rehearse ~/my-labs/gpu-quotas --seeds 1 --only mutant
     assay lab rehearse --all --json
     """
+    from graders.rehearsal.cards import store_card
     from graders.rehearsal.rehearsal import rehearse as rehearse_lab  # brings the Kubernetes client
 
     chosen = [lab_at(str(folder)) for folder in _folders(labs, everything)]
@@ -136,7 +137,7 @@ def rehearse(
             on_phase=phase_printer(as_json),
         )
         if not only:
-            card.store()
+            store_card(card.to_json())
         cards.append(card)
     _print_cards(cards, as_json, several=everything or len(labs) > 1)
     return EXIT_DONE if all(card.true for card in cards) else EXIT_NO
@@ -195,4 +196,5 @@ def _print_card(card: ReportCard) -> None:
     for problem in card.problems:
         out.print(f"[red]✗[/] {escape(problem)}")
     verdict = "[green]is proved[/]" if card.true else "[red]is not proved[/]"
-    out.print(f"[bold]{card.lab}[/] {card.version} {verdict} with Kubernetes {card.kubernetes}.")
+    kubernetes = ", ".join(card.kubernetes)
+    out.print(f"[bold]{card.lab}[/] {card.version} {verdict} with Kubernetes {kubernetes}.")

@@ -17,6 +17,7 @@ _KNOWN = {
     "notebook.ipynb": "",
     "inventory.yaml": "",
     "README.md": "",
+    "report-card.json": "",
     "manifests": "*.yaml",
     "checks": "*.py",
     "solution": "*/*.sh",

@@ -20,6 +20,7 @@ from graders.attempts.rules import require_capabilities
 from graders.lab import Lab
 from graders.ledger.tables import timestamp
 from graders.lint import lint_lab
+from graders.rehearsal.digest import lab_digest
 from graders.rehearsal.plan import PlannedRun, plan_runs
 from graders.rehearsal.report_card import ReportCard, RunResult
 from graders.rehearsal.run import Stage, process_in_name
@@ -64,6 +65,7 @@ def rehearse(
     return ReportCard(
         lab=lab.slug,
         version=lab.version,
+        digest=lab_digest(lab.folder),
         seeds=tuple(seeds),
         provider=provider.name,
         kubernetes=_kubernetes(results.values()),
@@ -107,9 +109,9 @@ def _delete_own(stage: Stage) -> None:
                 stage.provider.delete(cluster.name)
 
 
-def _kubernetes(results: Iterable[RunResult]) -> str:
-    versions = (result.report.versions["kubernetes"] for result in results if result.report)
-    return next(versions, "")
+def _kubernetes(results: Iterable[RunResult]) -> tuple[str, ...]:
+    found = {result.report.versions["kubernetes"] for result in results if result.report}
+    return tuple(sorted(found))
 
 
 def _owner_now() -> str:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from clusters.home import home
+from graders.rehearsal.cards import SCHEMA
 from graders.rehearsal.plan import PlannedRun, RunKind
 from graders.report import CheckResult, Report
-
-SCHEMA = "assay.dev/report-card/v1"
 
 
 @dataclass(frozen=True)
@@ -66,10 +61,12 @@ class ReportCard:
     lab: str
     """Slug of the lab."""
     version: str
+    digest: str
+    """Of what was proved, see `lab_digest`."""
     seeds: tuple[int, ...]
     provider: str
-    kubernetes: str
-    """Version of the API server that it was rehearsed with."""
+    kubernetes: tuple[str, ...]
+    """Versions of the API servers that it was rehearsed with."""
     assay: str
     finished_at: str
     """RFC 3339, UTC."""
@@ -88,33 +85,13 @@ class ReportCard:
             "schema": SCHEMA,
             "lab": self.lab,
             "version": self.version,
+            "digest": self.digest,
             "true": self.true,
             "seeds": list(self.seeds),
             "provider": self.provider,
-            "kubernetes": self.kubernetes,
+            "kubernetes": list(self.kubernetes),
             "assay": self.assay,
             "finished_at": self.finished_at,
             "problems": list(self.problems),
             "runs": [run.to_json() for run in self.runs],
         }
-
-    def store(self) -> Path:
-        """Write the card to its place in the home folder and return the file."""
-        path = _place(self.lab)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_text(json.dumps(self.to_json(), indent=2), encoding="utf-8")
-        return beside.rename(path)
-
-
-def read_report_card(slug: str) -> dict[str, Any] | None:
-    """Return the newest report card of a lab on this installation; None before the first."""
-    try:
-        document: dict[str, Any] = json.loads(_place(slug).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    return document
-
-
-def _place(slug: str) -> Path:
-    return home() / "report-cards" / f"{slug}.json"

@@ -8,7 +8,7 @@ import pytest
 
 from graders.authoring import new_lab
 from graders.lab import Lab, load_lab
-from graders.rehearsal import PlannedRun, ReportCard, RunResult, plan_runs, read_report_card
+from graders.rehearsal import PlannedRun, ReportCard, RunResult, plan_runs
 from graders.rehearsal.plan import RunKind
 from graders.report import CheckResult, Outcome, Report
 from graders.solutions import step_task
@@ -42,7 +42,9 @@ def result(run: PlannedRun, one: str, two: str) -> RunResult:
 
 
 def card(*runs: RunResult, problems: tuple[str, ...] = ()) -> ReportCard:
-    return ReportCard("ape", "1.0.0", (1,), "embedded", "v1", "0", "now", problems, runs)
+    return ReportCard(
+        "ape", "1.0.0", "sha256:0", (1,), "embedded", ("v1",), "0", "now", problems, runs
+    )
 
 
 def test_every_seed_is_rehearsed_untouched_solved_and_sabotaged(lab: Lab) -> None:
@@ -134,16 +136,3 @@ def test_the_document_of_a_card_is_what_is_published() -> None:
             "surprises": ["one: must be failed, is passed: so it is"],
         }
     ]
-
-
-def test_the_newest_card_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
-    assert read_report_card("ape") is None
-
-    card(result(SOLVED, "failed", "failed")).store()
-    path = card(result(SOLVED, "passed", "passed")).store()
-
-    stored = read_report_card("ape")
-    assert stored is not None
-    assert stored["true"] is True
-    assert list(path.parent.iterdir()) == [path]
