@@ -187,7 +187,7 @@ def test_files_that_nothing_reads(folder: Path, problems: Problems) -> None:
 
     assert problems() == [
         "manifest: is no part of a lab; it may hold lab.yaml, notebook.ipynb, inventory.yaml, "
-        "README.md, manifests, checks, solution, mutants",
+        "README.md, report-card.json, manifests, checks, solution, mutants",
         "manifests/30-late.yml: is not read; only manifests/*.yaml is",
         "solution/step.sh: is not read; only solution/*/*.sh is",
     ]
