@@ -32,7 +32,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from clusters.capability import Capability
 from clusters.errors import InputInvalid
 from clusters.problems import describe_problems, matching
-from graders.variant import ParameterSpec
+from graders.timing import LONGEST, Mode, Timing
+from graders.variant import ParameterSpec, order_of_draw
 
 SLUG = r"^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$"
 """Also the name of the JupyterHub named server: 1-30 of [a-z0-9-], first a letter."""
@@ -144,6 +145,11 @@ class Lab:
         """Return what the catalogue shows; no parameters, which could be answers."""
         document = self.document.model_dump(mode="json", by_alias=True, exclude={"parameters"})
         return {**document, "points": self.points}
+
+    @model_validator(mode="after")
+    def _parameters_can_be_drawn(self) -> LabDocument:
+        order_of_draw(self.parameters)
+        return self
 
 
 def load_lab(folder: Path) -> Lab:

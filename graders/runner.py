@@ -22,7 +22,7 @@ from graders.lab import Lab, Task
 from graders.messages import Kind, Order, OrderedTask, Purpose
 from graders.report import CheckResult, Outcome, Report, Trigger
 from graders.turns import turn
-from graders.variant import draw_variant
+from graders.variant import Value, Variant, draw_variant
 from graders.worker_process import WorkerFailed, WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,15 @@ class GradingJob:
     """For the report: what is known of the learner's surroundings."""
     trigger: Trigger = Trigger.ASKED
     """For the report: what made the platform grade."""
+    values: Mapping[str, Value] | None = None
+    """The parameters as they were drawn at the start; drawn anew from the seed when None."""
+
+    @property
+    def variant(self) -> Variant:
+        """The parameters that the checks are given."""
+        if self.values is None:
+            return draw_variant(self.lab.document.parameters, self.seed)
+        return Variant(self.seed, self.values)
 
     def chosen_tasks(self) -> tuple[Task, ...]:
         """Return the tasks to check, in the order of the lab."""
@@ -233,9 +242,11 @@ def _order(job: GradingJob, purpose: Purpose, tasks: Sequence[Task], pipe: int) 
         cluster_uid=job.cluster_uid,
         learner=job.learner,
         seed=job.seed,
-        values=dict(variant.values),
+        values=dict(job.variant.values),
         baseline=dict(job.baseline),
-        tasks=tuple(OrderedTask(id=task.id, seconds=task.seconds) for task in tasks),
+        tasks=tuple(
+            OrderedTask(id=task.id, seconds=task.limit, timing=task.timing) for task in tasks
+        ),
     )
 
 

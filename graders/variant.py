@@ -1,61 +1,20 @@
 """Variant: the parameters that a seed draws for one attempt.
 
-The same seed and lab give the same values everywhere: manifests, notebook and checks.
-A parameter is one of
-
-    {choice: [a, b, c]}      one of the values
-    {integer: [low, high]}   a whole number, both ends included
-    {word: prefix}           `<prefix>-` and five random letters, a name nobody can guess
-
-With `answer: true` the value is something the learner must find out: `assay lab lint` refuses a
-notebook that uses it.
+The same seed and lab give the same values everywhere: manifests, notebook and checks, whatever
+the provider of the cluster. How one parameter is drawn is said in `graders.parameters`.
 """
 
 from __future__ import annotations
 
+import math
 import random
-import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from graders.parameters import ParameterSpec, Value
 
-Value = str | int | bool
-
-
-class ParameterSpec(BaseModel):
-    """How one parameter is drawn; exactly one of choice, integer and word."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    choice: tuple[Value, ...] | None = None
-    """One of these values."""
-    integer: tuple[int, int] | None = None
-    """A whole number from the first to the second, both included."""
-    word: str | None = None
-    """Prefix of a name that nobody can guess."""
-    answer: bool = False
-    """Whether the learner must find the value out, so that the notebook must not show it."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> ParameterSpec:
-        given = [k for k in ("choice", "integer", "word") if getattr(self, k) is not None]
-        if len(given) != 1:
-            raise ValueError("give exactly one of choice, integer, word")
-        if self.choice is not None and not self.choice:
-            raise ValueError("choice: give at least one value")
-        if self.integer is not None and self.integer[0] > self.integer[1]:
-            raise ValueError("integer: the first number must not be above the second")
-        return self
-
-    def draw(self, source: random.Random) -> Value:
-        """Draw a value."""
-        if self.choice is not None:
-            return source.choice(self.choice)
-        if self.integer is not None:
-            return source.randint(*self.integer)
-        return f"{self.word}-{''.join(source.choices(string.ascii_lowercase, k=5))}"
+__all__ = ["ParameterSpec", "Value", "Variant", "draw_variant", "odds_of_likeness", "order_of_draw"]
 
 
 @dataclass(frozen=True)
@@ -75,5 +34,44 @@ def draw_variant(parameters: Mapping[str, ParameterSpec], seed: int) -> Variant:
 
     Each parameter has its own random source, so that adding one does not change the others.
     """
-    values = {name: spec.draw(random.Random(f"{seed}/{name}")) for name, spec in parameters.items()}
-    return Variant(seed, values)
+    values: dict[str, Value] = {}
+    for name in order_of_draw(parameters):
+        spec = parameters[name]
+        taken = [values[other] for other in spec.different_from]
+        values[name] = spec.draw(random.Random(f"{seed}/{name}"), taken)
+    return Variant(seed, {name: values[name] for name in parameters})
+
+
+def order_of_draw(parameters: Mapping[str, ParameterSpec]) -> list[str]:
+    """Return the names so that each comes after those it must be different from.
+
+    Raises:
+        ValueError: one is to be different from a parameter that is unknown, or from itself in the
+            end.
+    """
+    order: list[str] = []
+    waiting = dict(parameters)
+    while waiting:
+        ready = [n for n, spec in waiting.items() if not set(spec.different_from) - set(order)]
+        if not ready:
+            raise ValueError(_why_never(waiting, parameters))
+        for name in ready:
+            order.append(name)
+            del waiting[name]
+    return order
+
+
+def odds_of_likeness(specs: Iterable[ParameterSpec]) -> float:
+    """Estimate how many learners there are to one with the same values; at least 1."""
+    likeness = math.prod(spec.likeness for spec in specs)
+    return 1 / likeness if likeness else math.inf
+
+
+def _why_never(
+    waiting: Mapping[str, ParameterSpec], parameters: Mapping[str, ParameterSpec]
+) -> str:
+    for name, spec in waiting.items():
+        if unknown := sorted(set(spec.different_from) - set(parameters)):
+            return f"parameters.{name}: different_from: there is no parameter {unknown[0]!r}"
+    circle = ", ".join(sorted(waiting))
+    return f"parameters: different_from of {circle} goes in a circle"

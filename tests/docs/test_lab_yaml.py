@@ -56,10 +56,12 @@ def test_every_capability_is_explained() -> None:
 
 
 def test_the_examples_are_right() -> None:
-    lab, inventory = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    lab, *parts, inventory = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
     assert LabDocument.model_validate(yaml.safe_load(lab)).tasks[0].seconds == 45
     assert Inventory.model_validate(yaml.safe_load(inventory)).nodes[0].devices[0].count == 8
+    for part in parts:
+        LabDocument.model_validate({**yaml.safe_load(lab), **yaml.safe_load(part)})
 
 
 def test_the_authors_page_names_every_kind_of_file_of_a_new_lab(tmp_path: Path) -> None:
