@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from clusters.provider import ClusterProvider
 from graders.assurance import Assurance
 from graders.attempts.capacity import require_room
 from graders.attempts.grading import error_report, grading_job
+from graders.attempts.keeping import keep
 from graders.attempts.lifecycle import Lifecycle, lock_of
 from graders.attempts.reconciliation import Reconciliation
 from graders.attempts.rules import (
@@ -98,6 +100,7 @@ class Attempts:
         attempt_id: str,
         tasks: Sequence[str] | None = None,
         on_result: OnResult = _tell_nobody,
+        cancel: threading.Event | None = None,
     ) -> Report:
         """Check tasks of an open attempt and append the report to the ledger.
 
@@ -105,16 +108,18 @@ class Attempts:
             attempt_id: the attempt.
             tasks: ids of tasks; all of them when None.
             on_result: told each result as soon as it is known.
+            cancel: set it, from another thread, to end the check; then nothing is counted.
 
         Raises:
+            Cancelled: `cancel` was set before the last task was settled.
             NotFound: there is no such attempt.
             AttemptEnded: it is not open.
             InputInvalid: the lab has no such task.
         """
         attempt = self.require_open(attempt_id)
         lab = find_lab(attempt.lab)
-        report = self._grade(attempt, lab, choose_tasks(lab, tasks), on_result)
-        self.ledger.append(report)
+        report = self._grade(attempt, lab, choose_tasks(lab, tasks), on_result, cancel)
+        keep(self.ledger, report)
         return report
 
     def finish(self, attempt_id: str) -> Attempt:
@@ -197,7 +202,12 @@ class Attempts:
             return self.ledger.add_attempt(attempt)
 
     def _grade(
-        self, attempt: Attempt, lab: Lab, tasks: tuple[str, ...], on_result: OnResult
+        self,
+        attempt: Attempt,
+        lab: Lab,
+        tasks: tuple[str, ...],
+        on_result: OnResult,
+        cancel: threading.Event | None,
     ) -> Report:
         try:
             cluster = self.provider.status(attempt.cluster)
@@ -206,7 +216,7 @@ class Attempts:
         else:
             problem = version_problem(attempt, lab) or cluster_problem(cluster)
         if not problem:
-            return grade(grading_job(attempt, lab, cluster, tasks), on_result)
+            return grade(grading_job(attempt, lab, cluster, tasks), on_result, cancel)
         report = error_report(attempt, lab, tasks, problem)
         for result in report.results:
             on_result(result)

@@ -1,7 +1,7 @@
 """Ledger: what every learner attempted and what was found, never changed, signed."""
 
 from graders.ledger.attempt import Attempt
-from graders.ledger.database import LedgerError, database_url
+from graders.ledger.database import LedgerAway, LedgerError, database_url
 from graders.ledger.export import export_attempt
 from graders.ledger.ledger import Ledger, open_ledger
 from graders.ledger.progress import TaskProgress
@@ -13,6 +13,7 @@ __all__ = [
     "Attempt",
     "AttemptState",
     "Ledger",
+    "LedgerAway",
     "LedgerError",
     "TaskProgress",
     "database_url",

@@ -33,6 +33,10 @@ class LedgerError(AssayError):
     """The ledger cannot be opened, read or written."""
 
 
+class LedgerAway(LedgerError):
+    """The database does not answer, or broke off; the same may work in a moment."""
+
+
 def database_url() -> str:
     """Return `ASSAY_DATABASE_URL`, by default the SQLite file `assay.db` in the home folder."""
     return os.environ.get("ASSAY_DATABASE_URL") or f"sqlite:///{home() / 'assay.db'}"
@@ -79,10 +83,10 @@ def migrate(engine: Engine) -> None:
         raise unusable(engine, error) from error
 
 
-def unusable(engine: Engine, error: DBAPIError) -> LedgerError:
+def unusable(engine: Engine, error: DBAPIError) -> LedgerAway:
     """Return the sentence for a database that is away, full or damaged; it holds no password."""
     place = engine.url.render_as_string(hide_password=True)
-    return LedgerError(f"the ledger at {place} cannot be used: {' '.join(str(error.orig).split())}")
+    return LedgerAway(f"the ledger at {place} cannot be used: {' '.join(str(error.orig).split())}")
 
 
 def _lock_out_others(connection: Connection) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +18,7 @@ from graders.proctor.events import Events
 from graders.proctor.identity import HubIdentity
 from graders.proctor.metrics import Metrics
 from graders.proctor.notebook_servers import NotebookServers
+from graders.proctor.places import Places
 from graders.proctor.problems import answer_with_problems
 from graders.proctor.queue import Queue
 from graders.proctor.reconciler import Reconciler
@@ -40,6 +40,7 @@ class Proctor:
     ledger: Ledger
     identity: HubIdentity
     starts: Starts
+    places: Places
     checks: RunningChecks
     events: Events
     metrics: Metrics
@@ -90,7 +91,8 @@ def _assemble(
     events = Events()
     # one pool for what takes long, so that a check never waits for somebody else's start
     starters = ThreadPoolExecutor(32, "start")
-    checkers = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "check")
+    places = Places(settings.gradings)
+    checkers = ThreadPoolExecutor(settings.gradings, "check")
     threads = ThreadPoolExecutor(16, "work")
 
     timings = Timings(home() / "timings" / "start.json")
@@ -100,7 +102,8 @@ def _assemble(
         ledger=ledger,
         identity=HubIdentity(api, spawner_secret),
         starts=Starts(attempts, Queue(settings.patience), timings, metrics, starters),
-        checks=RunningChecks(attempts, events, metrics, checkers),
+        places=places,
+        checks=RunningChecks(attempts, events, metrics, checkers, places),
         events=events,
         metrics=metrics,
         reconciler=Reconciler(attempts, ledger, servers, events, metrics, threads),

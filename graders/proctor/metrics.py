@@ -4,43 +4,75 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-_SECONDS = (0.5, 1, 2, 5, 10, 20, 40, 60, 120, 240)
+from graders.report import Outcome, Report
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_START_SECONDS = (0.5, 1, 2, 5, 10, 20, 40, 60, 120, 240)
+_CHECK_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
 class Metrics:
     """What the proctor counts; one set for each application, so that tests do not share."""
 
     def __init__(self) -> None:
-        registry = self.registry = CollectorRegistry()
-        self.starts = Counter(
-            "assay_starts_total", "Starts of labs that ended.", ["lab", "result"], registry=registry
+        self.registry = CollectorRegistry()
+        self.starts = self._counter("starts", "Starts of labs that ended.", "lab", "result")
+        self.start_seconds = self._seconds(
+            "start", "Time of starts that succeeded.", _START_SECONDS, "lab"
         )
-        self.start_seconds = Histogram(
-            "assay_start_seconds",
-            "Time of starts that succeeded.",
-            ["lab"],
-            buckets=_SECONDS,
-            registry=registry,
+        self.waiting = self._gauge("queue_length", "Starts that wait for room.")
+        self.checks = self._counter(
+            "checks", "Results of checks.", "lab", "task", "outcome", "trigger"
         )
-        self.checks = Counter(
-            "assay_checks_total", "Results of checks.", ["lab", "outcome"], registry=registry
+        self.check_errors = self._counter(
+            "check_errors", "Checks that could not look: our fault.", "lab", "task"
         )
-        self.check_seconds = Histogram(
-            "assay_check_seconds",
-            "Time of a whole check request.",
-            ["lab"],
-            buckets=_SECONDS,
-            registry=registry,
+        self.check_seconds = self._seconds(
+            "check", "Time of the check of one task.", _CHECK_SECONDS, "lab", "task"
         )
-        self.live = Gauge("assay_attempts_live", "Attempts that hold a cluster.", registry=registry)
-        self.waiting = Gauge("assay_queue_length", "Starts that wait.", registry=registry)
-        self.repairs = Counter(
-            "assay_reconcile_actions_total", "Things the reconciler put right.", registry=registry
+        self.grading_seconds = self._seconds(
+            "grading", "Time from a place to the report in the ledger.", _CHECK_SECONDS, "lab"
         )
-        self.reconcile_failures = Counter(
-            "assay_reconcile_failures_total", "Reconcile rounds that failed.", registry=registry
+        self.grading_wait = self._seconds(
+            "grading_wait", "Time that gradings waited for a place.", _CHECK_SECONDS
         )
+        self.gradings_waiting = self._gauge("gradings_waiting", "Gradings that wait for a place.")
+        self.gradings_running = self._gauge("gradings_running", "Gradings that have a place.")
+        self.cancelled = self._counter(
+            "gradings_cancelled", "Gradings ended because the learner asked again."
+        )
+        self.live = self._gauge("attempts_live", "Attempts that hold a cluster.")
+        self.repairs = self._counter("reconcile_actions", "Things the reconciler put right.")
+        self.reconcile_failures = self._counter(
+            "reconcile_failures", "Reconcile rounds that failed."
+        )
+
+    def count(self, report: Report, seconds: float) -> None:
+        """Count a report and each of its results.
+
+        Args:
+            report: what was found.
+            seconds: how long the whole grading took.
+        """
+        self.grading_seconds.labels(report.lab).observe(seconds)
+        for result in report.results:
+            outcome, trigger = result.outcome.value, report.trigger.value
+            self.checks.labels(report.lab, result.task, outcome, trigger).inc()
+            self.check_seconds.labels(report.lab, result.task).observe(result.seconds)
+            if result.outcome is Outcome.ERROR:
+                self.check_errors.labels(report.lab, result.task).inc()
 
     def render(self) -> bytes:
         """Return the text format."""
         return generate_latest(self.registry)
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(f"assay_{name}_total", what, labels, registry=self.registry)
+
+    def _gauge(self, name: str, what: str) -> Gauge:
+        return Gauge(f"assay_{name}", what, registry=self.registry)
+
+    def _seconds(self, name: str, what: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(
+            f"assay_{name}_seconds", what, labels, buckets=buckets, registry=self.registry
+        )

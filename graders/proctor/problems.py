@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from clusters.errors import AssayError, InputInvalid, NotFound
 from graders.attempts import AttemptEnded
+from graders.errors import Cancelled
 
 log = logging.getLogger("assay.proctor")
 
@@ -83,7 +84,7 @@ def status_of(error: Exception) -> HTTPStatus:
         return error.status
     if isinstance(error, NotFound):
         return HTTPStatus.NOT_FOUND
-    if isinstance(error, AttemptEnded):
+    if isinstance(error, AttemptEnded | Cancelled):
         return HTTPStatus.CONFLICT
     if isinstance(error, InputInvalid):
         return HTTPStatus.UNPROCESSABLE_ENTITY

@@ -16,6 +16,7 @@ from clusters.errors import NotFound
 from graders.lab import SLUG, TASK_ID
 from graders.ledger import Attempt
 from graders.proctor.feed import Feed, with_beats
+from graders.proctor.metrics import CONTENT_TYPE
 from graders.proctor.problems import problem
 from graders.proctor.starts import Order
 from graders.proctor.view import attempt_document
@@ -97,7 +98,9 @@ async def metrics(request: Request) -> Response:
     """Return the metrics in the text format of Prometheus."""
     proctor = the_proctor(request)
     proctor.metrics.waiting.set(proctor.starts.waiting)
-    return Response(proctor.metrics.render(), media_type="text/plain; version=0.0.4")
+    proctor.metrics.gradings_waiting.set(proctor.places.waiting)
+    proctor.metrics.gradings_running.set(proctor.places.running)
+    return Response(proctor.metrics.render(), media_type=CONTENT_TYPE)
 
 
 @router.post("/attempts")

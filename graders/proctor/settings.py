@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from clusters.errors import InputInvalid
 from graders.proctor.queue import PATIENCE
+
+GRADINGS = 4 * (os.cpu_count() or 2)
+"""Gradings at once, if nothing else is said: they wait for clusters more than they compute."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Settings:
     """The proctor's own token at the hub."""
     patience: float
     """Seconds a start waits for a place before it is sent away."""
+    gradings: int = GRADINGS
+    """How many gradings run at once; others wait for their turn."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -42,6 +48,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     patience = environment.get("ASSAY_QUEUE_SECONDS") or str(PATIENCE)
     if not patience.isdecimal():
         problems.append(f"ASSAY_QUEUE_SECONDS: must be a whole number, not {patience!r}")
+    gradings = environment.get("ASSAY_GRADINGS") or str(GRADINGS)
+    if not gradings.isdecimal() or int(gradings) < 1:
+        problems.append(f"ASSAY_GRADINGS: must be a number from 1, not {gradings!r}")
     address = urlsplit(environment.get("JUPYTERHUB_SERVICE_URL", ""))
     if not problems and (not address.hostname or not address.port):
         problems.append("JUPYTERHUB_SERVICE_URL: must be like http://127.0.0.1:20000")
@@ -54,4 +63,5 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         api_url=environment["JUPYTERHUB_API_URL"].rstrip("/"),
         api_token=environment["JUPYTERHUB_API_TOKEN"],
         patience=float(patience),
+        gradings=int(gradings),
     )

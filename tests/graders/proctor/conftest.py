@@ -18,6 +18,7 @@ import uvicorn
 
 from clusters.phases import OnPhase, timed
 from graders.attempts import AttemptEnded
+from graders.errors import Cancelled
 from graders.ledger import Attempt, AttemptState, Ledger, open_ledger
 from graders.proctor.app import create_app
 from graders.proctor.settings import Settings
@@ -87,6 +88,8 @@ class FakeAttempts:
         self.hold.set()
         self.problem: Exception | None = None
         self.starts = 0
+        self.checks: list[str] = []
+        """The attempts whose checks began, in order."""
         self._kubeconfig = folder / "kubeconfig"
         self._kubeconfig.write_text("the learner's kubeconfig")
 
@@ -111,13 +114,15 @@ class FakeAttempts:
         attempt_id: str,
         tasks: list[str] | None,
         on_result: Callable[[CheckResult], None],
+        cancel: threading.Event,
     ) -> Report:
+        self.checks.append(attempt_id)
         attempt = self.ledger.attempt(attempt_id)
         results = []
         for task in tasks or TASKS:
             results.append(CheckResult(task=task, outcome=Outcome.FAILED, message=f"{task}: no"))
             on_result(results[-1])
-            assert self.hold.wait(20)
+            self._wait(cancel)
         if self.problem:
             raise self.problem
         report = Report(
@@ -132,6 +137,13 @@ class FakeAttempts:
         )
         self.ledger.append(report)
         return report
+
+    def _wait(self, cancel: threading.Event) -> None:
+        deadline = time.monotonic() + 20
+        while not self.hold.wait(0.01):
+            assert time.monotonic() < deadline
+            if cancel.is_set():
+                raise Cancelled("cancelled")
 
     def finish(self, attempt_id: str) -> Attempt:
         return self.ledger.set_state(attempt_id, AttemptState.FINISHED, finished_at=NOW)
@@ -181,6 +193,13 @@ class Running:
         assert answer.headers["content-type"] == "application/x-ndjson"
         return [json.loads(line) for line in answer.text.splitlines()]
 
+    def attempt(self, learner: str, lab: str = "tiny", **changes: Any) -> Attempt:
+        """Let somebody have an attempt, without a start."""
+        return self.attempts.ledger.add_attempt(attempt_of(learner, lab, **changes))
+
+    def metrics(self) -> str:
+        return httpx.get(f"{self.url}/metrics", timeout=20, trust_env=False).text
+
     @staticmethod
     def problem_of(answer: httpx.Response) -> str:
         assert answer.headers["content-type"] == "application/problem+json"
@@ -217,6 +236,7 @@ def proctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
         api_url=f"http://127.0.0.1:{hub.server_port}/hub/api",
         api_token="the proctor's token",
         patience=1.0,
+        gradings=2,
     )
     app = create_app(settings, attempts, ledger, SECRET)  # type: ignore[arg-type]
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))

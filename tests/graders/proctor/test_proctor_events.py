@@ -73,6 +73,9 @@ def test_metrics_count_and_name_no_learner(proctor: Running) -> None:
         ada.post("/attempts/ada-tiny/checks")
     text = httpx.get(f"{proctor.url}/metrics", trust_env=False).text
 
-    assert 'assay_checks_total{lab="tiny",outcome="failed"} 2.0' in text
+    for task in ("first", "second"):
+        labels = f'lab="tiny",outcome="failed",task="{task}",trigger="asked"'
+        assert f"assay_checks_total{{{labels}}} 1.0" in text
+        assert f'assay_check_seconds_count{{lab="tiny",task="{task}"}} 1.0' in text
     assert 'assay_starts_total{lab="tiny",result="done"} 1.0' in text
     assert "ada" not in text
