@@ -25,6 +25,11 @@ class Evidence:
         self._beyond = 0
         self._secrets: set[str] = set()
 
+    def restart(self) -> None:
+        """Forget what was looked at, since the check looks again; Secrets stay known."""
+        self._entries.clear()
+        self._beyond = 0
+
     def add_object(self, document: Mapping[str, Any]) -> None:
         """Note an object that was read or made; the values of a Secret are kept for `redact`."""
         metadata = document.get("metadata") or {}

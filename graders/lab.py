@@ -78,7 +78,35 @@ class Task(_Strict):
     conformance: tuple[str, ...] = ()
     """AI conformance requirement ids it exercises."""
     seconds: Annotated[int, Field(ge=1, le=300)] = 30
-    """Time limit of its check."""
+    """Time limit of its check: of one look, where it looks more than once."""
+    mode: Mode = Mode.ASSERT
+    """How often its check looks before it decides."""
+    within: Annotated[int, Field(ge=0, le=LONGEST)] = 0
+    """Seconds in which it must become true."""
+    hold: Annotated[int, Field(ge=0, le=LONGEST)] = 0
+    """Seconds for which it must then stay true."""
+
+    @property
+    def timing(self) -> Timing:
+        """How often its check looks."""
+        return Timing(self.mode, self.within, self.hold)
+
+    @property
+    def limit(self) -> int:
+        """Seconds that its whole check may take: waiting, staying true, and one look's work."""
+        return self.seconds + self.within + self.hold
+
+    @model_validator(mode="after")
+    def _timing_fits_the_mode(self) -> Task:
+        needed = {Mode.CONVERGE: "within", Mode.HOLD: "hold"}
+        for mode, key in needed.items():
+            if self.mode is mode and not getattr(self, key):
+                raise ValueError(f"{key}: a task with mode {mode} needs it, at least 1")
+        if self.within and self.mode is Mode.ASSERT:
+            raise ValueError("within: only a task with mode converge or hold has it")
+        if self.hold and self.mode is not Mode.HOLD:
+            raise ValueError("hold: only a task with mode hold has it")
+        return self
 
 
 class LabDocument(_Strict):
@@ -101,6 +129,11 @@ class LabDocument(_Strict):
         ids = [task.id for task in self.tasks]
         if twice := sorted({i for i in ids if ids.count(i) > 1}):
             raise ValueError(f"tasks: the id {', '.join(twice)} is used twice")
+        return self
+
+    @model_validator(mode="after")
+    def _parameters_can_be_drawn(self) -> LabDocument:
+        order_of_draw(self.parameters)
         return self
 
 
@@ -145,11 +178,6 @@ class Lab:
         """Return what the catalogue shows; no parameters, which could be answers."""
         document = self.document.model_dump(mode="json", by_alias=True, exclude={"parameters"})
         return {**document, "points": self.points}
-
-    @model_validator(mode="after")
-    def _parameters_can_be_drawn(self) -> LabDocument:
-        order_of_draw(self.parameters)
-        return self
 
 
 def load_lab(folder: Path) -> Lab:

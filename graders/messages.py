@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from graders.errors import GradingError
+from graders.timing import Timing
 from graders.variant import Value
 
 Purpose = Literal["checks", "baseline", "sweep"]
@@ -39,6 +40,8 @@ class OrderedTask(_Model):
 
     id: str
     seconds: int
+    """Limit of the whole check."""
+    timing: Timing = Timing()
 
 
 class Order(_Model):

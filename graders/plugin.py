@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from graders import explain
+from graders import explain, timing
 from graders.api import ApiServer
 from graders.checks import TASK_ATTRIBUTE
 from graders.conduct import Conduct
@@ -39,6 +39,14 @@ class _Run:
     task: OrderedTask
     view: ClusterView | None = None
     phases: dict[str, pytest.CallInfo[None]] = field(default_factory=dict)
+    looks: int = 0
+
+    def look(self, function: Callable[..., object], values: dict[str, Any]) -> None:
+        """Call the check once; the evidence is that of the newest call."""
+        if self.looks and self.view is not None:
+            self.view.evidence.restart()
+        self.looks += 1
+        _call(function, values)
 
 
 class ChecksPlugin:
@@ -119,15 +127,13 @@ class ChecksPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
-        """Call the check; whatever is no ordinary exception becomes one."""
+        """Call the check, as often as the task's timing says."""
         function: Callable[..., object] = pyfuncitem.function
         names = inspect.signature(function).parameters
-        try:
-            answer = function(**{n: v for n, v in pyfuncitem.funcargs.items() if n in names})
-        except (SystemExit, KeyboardInterrupt, pytest.exit.Exception) as error:
-            raise explain.Unusable("The check tried to end the grader") from error
-        if answer is not None:
-            raise explain.Unusable("The check returned something; a check says no by an assertion")
+        values = {n: v for n, v in pyfuncitem.funcargs.items() if n in names}
+        run = self._run
+        assert run is not None
+        timing.decide(lambda: run.look(function, values), run.task.timing)
         return True
 
     @pytest.hookimpl(tryfirst=True)
@@ -175,6 +181,16 @@ class ChecksPlugin:
             seconds=round(seconds, 3),
             evidence=run.view.evidence.entries() if run.view else (),
         )
+
+
+def _call(function: Callable[..., object], values: dict[str, Any]) -> None:
+    """Call a check; whatever is no ordinary exception becomes one."""
+    try:
+        answer = function(**values)
+    except (SystemExit, KeyboardInterrupt, pytest.exit.Exception) as error:
+        raise explain.Unusable("The check tried to end the grader") from error
+    if answer is not None:
+        raise explain.Unusable("The check returned something; a check says no by an assertion")
 
 
 def _tell_operators(text: str) -> None:

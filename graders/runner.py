@@ -227,11 +227,10 @@ def could_not_check(task: str, sentence: str) -> CheckResult:
 
 
 def _allow_check(worker: WorkerProcess, task: Task) -> None:
-    worker.allow(task.seconds + GRACE_SECONDS, f"The check did not end within {task.seconds} s")
+    worker.allow(task.limit + GRACE_SECONDS, f"The check did not end within {task.limit} s")
 
 
 def _order(job: GradingJob, purpose: Purpose, tasks: Sequence[Task], pipe: int) -> Order:
-    variant = draw_variant(job.lab.document.parameters, job.seed)
     return Order(
         purpose=purpose,
         key=secrets.token_hex(32),

@@ -81,7 +81,13 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
 def write_lab(tmp_path_factory: pytest.TempPathFactory) -> WriteLab:
     """Write a lab of the checks in `source`, a task for each keyword (its seconds)."""
 
-    def write(source: str, *, files: dict[str, str] | None = None, **tasks: int) -> Lab:
+    def write(
+        source: str,
+        *,
+        files: dict[str, str] | None = None,
+        timings: dict[str, dict[str, object]] | None = None,
+        **tasks: int,
+    ) -> Lab:
         folder = tmp_path_factory.mktemp("labs") / f"lab-{secrets.token_hex(3)}"
         (folder / "checks").mkdir(parents=True)
         for name, text in {"test_checks.py": source, **(files or {})}.items():
@@ -97,7 +103,14 @@ def write_lab(tmp_path_factory: pytest.TempPathFactory) -> WriteLab:
             "minutes": 5,
             "parameters": {"count": {"integer": [3, 3]}},
             "tasks": [
-                {"id": id.replace("_", "-"), "title": id, "points": 1, "domain": "A", "seconds": s}
+                {
+                    "id": id.replace("_", "-"),
+                    "title": id,
+                    "points": 1,
+                    "domain": "A",
+                    "seconds": s,
+                    **(timings or {}).get(id, {}),
+                }
                 for id, s in tasks.items()
             ],
         }

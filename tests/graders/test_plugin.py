@@ -274,3 +274,44 @@ def test_the_value_of_a_secret_is_in_no_result(
     assert report.results[0].message == "The password is (secret)"
     assert "correct-horse" not in str(report)
     assert "Y29ycmVjdC1ob3JzZQ==" not in str(report)
+
+
+def test_a_task_that_must_hold_fails_when_what_it_saw_goes_away_and_comes_back(
+    write_lab: WriteLab, make_job: MakeJob
+) -> None:
+    lab = write_lab(
+        """
+        import time
+        from graders import check, expect
+
+        @check("steady")
+        def test_steady(cluster): cluster.list("Node")
+
+        @check("flapping")
+        def test_flapping(cluster):
+            cluster.list("Node")
+            test_flapping.looks = getattr(test_flapping, "looks", 0) + 1
+            expect(test_flapping.looks != 3, "The Node is away", found="nothing", hint="look")
+
+        @check("late")
+        def test_late():
+            test_late.begun = getattr(test_late, "begun", time.monotonic())
+            expect(time.monotonic() > test_late.begun + 1, "Too early")
+        """,
+        timings={
+            "steady": {"mode": "hold", "hold": 2},
+            "flapping": {"mode": "hold", "hold": 20},
+            "late": {"mode": "converge", "within": 10},
+        },
+        steady=2, flapping=2, late=1,
+    )  # fmt: skip
+
+    steady, flapping, late = grade(make_job(lab)).results
+
+    assert (steady.outcome, late.outcome) == (Outcome.PASSED, Outcome.PASSED)
+    assert 2 <= steady.seconds < 4
+    assert len([e for e in steady.evidence if e["kind"] == "NodeList"]) == 1
+    assert flapping.outcome is Outcome.FAILED
+    assert flapping.seconds < 10
+    assert flapping.message.startswith("It was done but did not stay so")
+    assert (flapping.found, flapping.hint) == ("nothing", "look")
