@@ -24,6 +24,8 @@ class ClusterSpec:
     owner: str = ""
     """Who answers for it, `attempt:<id>` for a lab's cluster; the reconciler deletes a cluster
     only when it has an owner and that owner no longer needs it."""
+    kubernetes: str = ""
+    """Version of Kubernetes, for example `v1.36.3`; empty means the one that learners have."""
 
     def __post_init__(self) -> None:
         """Refuse a name that a provider could not use.

@@ -99,7 +99,7 @@ def _first_finding(card: Document) -> str:
 
 def kubernetes_installed() -> str:
     """Return the version of Kubernetes that clusters of this installation have."""
-    return installed_lock().binaries["kube-apiserver"].version
+    return installed_lock().kubernetes
 
 
 def store_card(card: Document) -> Path:

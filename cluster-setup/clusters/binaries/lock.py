@@ -78,6 +78,11 @@ class BinaryLock(_Strict):
     kind: Literal["BinaryLock"]
     binaries: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], Binary]
 
+    @property
+    def kubernetes(self) -> str:
+        """The version of Kubernetes that clusters of this lock have, for example `v1.37.2`."""
+        return self.binaries["kube-apiserver"].version
+
     def check_names(self, names: Iterable[str]) -> list[str]:
         """Return `names` in the order of the lock, each once.
 
@@ -119,3 +124,28 @@ def load_lock(path: Path) -> BinaryLock:
 def installed_lock() -> BinaryLock:
     """Return the lock of this source tree."""
     return load_lock(SOURCES / "lock.yaml")
+
+
+@lru_cache(maxsize=1)
+def installed_locks() -> tuple[BinaryLock, ...]:
+    """Return a lock for each minor version of Kubernetes, that of learners' clusters first."""
+    first, other = installed_lock(), load_lock(SOURCES / "previous.lock.yaml")
+    binaries = {**first.binaries, **other.binaries}
+    return first, first.model_copy(update={"binaries": binaries})
+
+
+def lock_with(kubernetes: str = "") -> BinaryLock:
+    """Return the lock of a version of Kubernetes.
+
+    Args:
+        kubernetes: for example `1.37` or `v1.37.2`; empty means that of learners' clusters.
+
+    Raises:
+        NotFound: no lock has it.
+    """
+    wanted = f"v{kubernetes.removeprefix('v')}"
+    for lock in installed_locks():
+        if not kubernetes or f"{lock.kubernetes}.".startswith(f"{wanted}."):
+            return lock
+    known = ", ".join(lock.kubernetes for lock in installed_locks())
+    raise NotFound(f"Kubernetes {kubernetes} is not pinned; pinned: {known}")

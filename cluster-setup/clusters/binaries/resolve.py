@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clusters.binaries.build import build_binary
 from clusters.binaries.download import Publisher, ReleaseUnusable, is_address
-from clusters.binaries.lock import SOURCES, Binary, BinaryLock, host_platform, installed_lock
+from clusters.binaries.lock import SOURCES, Binary, BinaryLock, host_platform, lock_with
 from clusters.binaries.progress import Progress
 from clusters.binaries.store import Origin, Slot, sha256
 from clusters.errors import ClusterError, CommandError, InputInvalid, PreflightError
@@ -131,11 +131,15 @@ class Resolver:
         return "build"
 
 
-def resolver() -> Resolver:
+def resolver(kubernetes: str = "") -> Resolver:
     """Return the resolver that the environment asks for.
+
+    Args:
+        kubernetes: version of Kubernetes; empty means that of learners' clusters.
 
     Raises:
         InputInvalid: with every setting that is wrong.
+        NotFound: this version of Kubernetes is not pinned.
     """
     policy = os.environ.get("ASSAY_BINARIES") or Policy.AUTO.value
     mirror = os.environ.get("ASSAY_BINARIES_MIRROR") or None
@@ -148,15 +152,18 @@ def resolver() -> Resolver:
         )
     if problems:
         raise InputInvalid(problems)
-    return Resolver(installed_lock(), SOURCES, Policy(policy), mirror)
+    return Resolver(lock_with(kubernetes), SOURCES, Policy(policy), mirror)
 
 
-def ensure_binaries(names: Iterable[str], on_phase: OnPhase = ignore) -> dict[str, Path]:
+def ensure_binaries(
+    names: Iterable[str], on_phase: OnPhase = ignore, *, kubernetes: str = ""
+) -> dict[str, Path]:
     """Return the path of each binary, bringing to the cache what is not there yet.
 
     Args:
         names: for example `kubectl`; the lock has them all.
         on_phase: told about the progress; 100 percent means that all are there.
+        kubernetes: version of Kubernetes; empty means that of learners' clusters.
 
     Raises:
         InputInvalid: a setting in the environment is wrong.
@@ -164,12 +171,16 @@ def ensure_binaries(names: Iterable[str], on_phase: OnPhase = ignore) -> dict[st
         PreflightError: this host can neither download nor build one; says what to do.
         ClusterError: it could not be brought (a refused build or a full disk, for example).
     """
-    return {found.name: found.path for found in resolver().resolve(names, on_phase)}
+    return {found.name: found.path for found in resolver(kubernetes).resolve(names, on_phase)}
 
 
-def binaries_present(names: Iterable[str]) -> list[str]:
-    """Return those of `names` that are not in the cache; nothing is brought there."""
-    lock = installed_lock()
+def binaries_present(names: Iterable[str], *, kubernetes: str = "") -> list[str]:
+    """Return those of `names` that are not in the cache; nothing is brought there.
+
+    Raises:
+        NotFound: the lock does not have one of them, or no lock has this version of Kubernetes.
+    """
+    lock = lock_with(kubernetes)
     return [n for n in lock.check_names(names) if not Slot(n, lock.binaries[n].version).filled]
 
 

@@ -30,16 +30,26 @@ def binaries() -> None:
     """
 
 
+kubernetes_option = click.option(
+    "--kubernetes",
+    default="",
+    metavar="VERSION",
+    help="Another minor version than learners have, for rehearsals; for example 1.36.",
+)
+
+
 @binaries.command("list")
+@kubernetes_option
 @json_option
-def list_binaries(as_json: bool) -> None:
+def list_binaries(kubernetes: str, as_json: bool) -> None:
     """Show every pinned binary, whether it is in the cache, and where it came from.
 
     \b
     Example:
       assay binaries list --json
     """
-    rows = [_describe(resolver(), name) for name in resolver().lock.binaries]
+    chosen = resolver(kubernetes)
+    rows = [_describe(chosen, name) for name in chosen.lock.binaries]
     if as_json:
         print_json(rows)
     else:
@@ -48,8 +58,9 @@ def list_binaries(as_json: bool) -> None:
 
 @binaries.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
+@kubernetes_option
 @json_option
-def fetch(names: tuple[str, ...], as_json: bool) -> None:
+def fetch(names: tuple[str, ...], kubernetes: str, as_json: bool) -> None:
     """Bring binaries to the cache: all of them, or those that are named.
 
     A download takes seconds; building all of them takes 8 to 20 minutes on two cores, once.
@@ -59,9 +70,10 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
     Examples:
       assay binaries fetch
       assay binaries fetch etcd kube-apiserver --json
+      assay binaries fetch --kubernetes 1.36
       ASSAY_BINARIES_MIRROR=http://files.example.org assay binaries fetch
     """
-    chosen = resolver()
+    chosen = resolver(kubernetes)
     with _progress(as_json) as on_phase:
         found = chosen.resolve(names or chosen.lock.binaries, on_phase)
     if as_json:

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from clusters.binaries.build import required_go
-from clusters.binaries.lock import SOURCES, BinaryLock, host_platform, installed_lock, load_lock
+from clusters.binaries.lock import (
+    SOURCES,
+    BinaryLock,
+    host_platform,
+    installed_lock,
+    installed_locks,
+    load_lock,
+    lock_with,
+)
 from clusters.errors import InputInvalid, NotFound
 
 NAMES = [
@@ -26,9 +34,17 @@ def test_the_lock_names_everything_a_cluster_is_made_of() -> None:
     assert list(installed_lock().binaries) == NAMES
 
 
+LOCKS = pytest.mark.parametrize(
+    "lock", installed_locks(), ids=[lock.kubernetes for lock in installed_locks()]
+)
+
+
+@LOCKS
 @pytest.mark.parametrize("name", NAMES)
-def test_every_binary_is_offered_for_both_platforms_in_its_own_version(name: str) -> None:
-    binary = installed_lock().binaries[name]
+def test_every_binary_is_offered_for_both_platforms_in_its_own_version(
+    name: str, lock: BinaryLock
+) -> None:
+    binary = lock.binaries[name]
 
     assert sorted(binary.release) == ["linux/amd64", "linux/arm64"]
     for platform, release in binary.release.items():
@@ -36,9 +52,10 @@ def test_every_binary_is_offered_for_both_platforms_in_its_own_version(name: str
         assert platform.split("/")[1] in release.url
 
 
+@LOCKS
 @pytest.mark.parametrize("name", NAMES)
-def test_the_go_module_builds_the_version_that_the_lock_names(name: str) -> None:
-    binary = installed_lock().binaries[name]
+def test_the_go_module_builds_the_version_that_the_lock_names(name: str, lock: BinaryLock) -> None:
+    binary = lock.binaries[name]
     module = SOURCES / binary.build.module
     root = re.sub(r"/cmd/.*", "", binary.build.package)
 
@@ -50,11 +67,31 @@ def test_the_go_module_builds_the_version_that_the_lock_names(name: str) -> None
     assert required_go(module) >= (1, 26)
 
 
+@LOCKS
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"etcd"}))
-def test_the_linker_is_told_the_version_that_the_lock_names(name: str) -> None:
-    binary = installed_lock().binaries[name]
+def test_the_linker_is_told_the_version_that_the_lock_names(name: str, lock: BinaryLock) -> None:
+    binary = lock.binaries[name]
 
     assert any(flag.endswith(f"ersion={binary.version}") for flag in binary.build.ldflags)
+
+
+def test_two_minor_versions_of_kubernetes_are_pinned_and_everything_else_once() -> None:
+    first, previous = installed_locks()
+
+    assert first is installed_lock()
+    assert first.kubernetes.split(".")[1] != previous.kubernetes.split(".")[1]
+    differ = {n for n in NAMES if first.binaries[n].version != previous.binaries[n].version}
+    assert differ == {"kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+
+
+def test_a_version_of_kubernetes_is_named_by_its_minor_or_whole() -> None:
+    first, previous = installed_locks()
+    minor = previous.kubernetes.rpartition(".")[0]
+
+    assert lock_with() is first
+    assert lock_with(previous.kubernetes) is lock_with(minor.removeprefix("v")) is previous
+    with pytest.raises(NotFound, match=r"Kubernetes 1.3 is not pinned; pinned: v1\.\d+"):
+        lock_with("1.3")
 
 
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:

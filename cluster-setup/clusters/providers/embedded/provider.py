@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clusters.binaries import binaries_present, ensure_binaries
-from clusters.binaries.lock import installed_lock
+from clusters.binaries.lock import lock_with
 from clusters.capability import Capability
 from clusters.errors import ClusterError, InputInvalid, NotFound, NotReadyError
 from clusters.home import home
@@ -66,7 +66,7 @@ class EmbeddedProvider(ClusterProvider):
         A cluster that was ready once is never taken away: when it cannot be repaired it stays as
         it is, with everything that its owner did in it.
         """
-        binaries = ensure_binaries(COMPONENTS, on_phase)
+        binaries = ensure_binaries(COMPONENTS, on_phase, kubernetes=spec.kubernetes)
         folder = self._folder(spec.name)
         with self._explained(folder), folder.locked():
             record = folder.record()
@@ -203,7 +203,7 @@ def _new_record(spec: ClusterSpec, port: int) -> Record:
     return Record(
         name=spec.name,
         owner=spec.owner,
-        kubernetes=installed_lock().binaries["kube-apiserver"].version,
+        kubernetes=lock_with(spec.kubernetes).kubernetes,
         port=port,
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         inventory=spec.inventory,
@@ -214,6 +214,7 @@ def _require_same(spec: ClusterSpec, record: Record) -> None:
     for what, asked, found in (
         ("inventory", spec.inventory, record.inventory),
         ("owner", spec.owner, record.owner),
+        ("Kubernetes", spec.kubernetes or record.kubernetes, record.kubernetes),
     ):
         if asked != found:
             raise InputInvalid(
