@@ -12,7 +12,7 @@ _COMMANDS = {
     "lint": "graders.cli.authoring:lint",
     "list": "graders.cli.catalogue:list_labs",
     "new": "graders.cli.authoring:new",
-    "rehearse": "graders.cli.authoring:rehearse",
+    "rehearse": "graders.cli.rehearsing:rehearse",
     "start": "graders.cli.learning:start",
 }
 
