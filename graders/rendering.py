@@ -13,6 +13,7 @@ import yaml
 
 from clusters.errors import InputInvalid
 from clusters.inventory import Inventory, default_inventory, parse_inventory
+from graders.formative.release import learner_copy
 from graders.lab import Lab
 from graders.templating import fill_in
 from graders.variant import Variant
@@ -59,6 +60,17 @@ def render_manifests(lab: Lab, variant: Variant) -> list[dict[str, Any]]:
 
 def render_notebook(lab: Lab, variant: Variant) -> dict[str, Any]:
     """Return the notebook (nbformat 4) that the learner opens, as JSON values.
+
+    Solutions and hidden tests of its formative cells are left out.
+
+    Raises:
+        InputInvalid: with every problem of `notebook.ipynb`.
+    """
+    return learner_copy(render_notebook_source(lab, variant), str(lab.folder / "notebook.ipynb"))
+
+
+def render_notebook_source(lab: Lab, variant: Variant) -> dict[str, Any]:
+    """Return the notebook as its author wrote it, filled in, with every solution and test.
 
     Raises:
         InputInvalid: with every problem of `notebook.ipynb`.

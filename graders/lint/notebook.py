@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clusters.errors import InputInvalid
+from graders.formative.lint import formative_problems
 from graders.lab import Lab
 from graders.lint.filled_in import problems_for_seeds
 from graders.rendering import cell_source, read_notebook, render_notebook
@@ -23,6 +24,7 @@ def notebook_problems(lab: Lab) -> Iterator[str]:
         return
     cells = [cell_source(cell) for cell in notebook["cells"]]
     yield from _schema_problems(path, notebook)
+    yield from formative_problems(path, notebook)
     yield from problems_for_seeds(lab, render_notebook)
     answers = {name for name, spec in lab.document.parameters.items() if spec.answer}
     for number, cell in enumerate(cells, 1):
