@@ -1,0 +1,18 @@
+"""The catalogue: every forgery that is known."""
+
+from __future__ import annotations
+
+from graders.forgeries import copies, statuses
+from graders.forgeries.forgery import Forgery
+
+_FAMILIES = (statuses, copies)
+"""Modules with forgeries, in the order of the catalogue."""
+
+
+def forgeries() -> list[Forgery]:
+    """Return every known forgery, by family; the names are unique."""
+    return [one for module in _FAMILIES for one in vars(module).values() if _is_forgery(one)]
+
+
+def _is_forgery(value: object) -> bool:
+    return isinstance(value, Forgery)

@@ -1,0 +1,1 @@
+"""Forgeries that rebuild what somebody who passed has, without the cluster having done it."""
