@@ -7,12 +7,21 @@ the command line do not need.
 from typing import TYPE_CHECKING, Any
 
 from graders.checks import CheckFailed, check, expect
+from graders.matching import expect_match, hidden
 from graders.variant import Variant
 
 if TYPE_CHECKING:
     from graders.view import ClusterView
 
-__all__ = ["CheckFailed", "ClusterView", "Variant", "check", "expect"]
+__all__ = [
+    "CheckFailed",
+    "ClusterView",
+    "Variant",
+    "check",
+    "expect",
+    "expect_match",
+    "hidden",
+]
 
 
 def __getattr__(name: str) -> Any:
