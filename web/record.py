@@ -10,8 +10,9 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 from unicodedata import combining, normalize
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
+from graders.ledger.effective import effective_verdicts
 from graders.ledger.tables import LIVE_STATES, AttemptRow, AttemptState, ReportRow, VerdictRow
 from graders.report import Outcome
 from web.database import WebDatabase
@@ -106,11 +107,12 @@ class Record:
 
     def learners_done(self, lab: str) -> dict[str, int]:
         """Return how many learners ever passed each task of a lab. One query."""
+        held = effective_verdicts(AttemptRow.lab == lab)
         query = (
-            select(VerdictRow.task, func.count(AttemptRow.learner.distinct()))
-            .join(AttemptRow, AttemptRow.id == VerdictRow.attempt)
-            .where(AttemptRow.lab == lab, VerdictRow.outcome == Outcome.PASSED.value)
-            .group_by(VerdictRow.task)
+            select(held.c.task, func.count(AttemptRow.learner.distinct()))
+            .join(AttemptRow, AttemptRow.id == held.c.attempt)
+            .where(held.c.outcome == Outcome.PASSED.value)
+            .group_by(held.c.task)
         )
         with self._database.reading() as session:
             return {task: count for task, count in session.execute(query)}
@@ -170,15 +172,16 @@ def _chosen(learner: str | None, lab: str | None) -> list[ColumnElement[bool]]:
 
 
 def _task_states(*where: ColumnElement[bool]) -> Any:
-    """Select, for each attempt and task, whether it ever passed and what its newest verdict is."""
-    passed = case((VerdictRow.outcome == Outcome.PASSED.value, 1), else_=0)
-    newest = (
-        select(func.max(VerdictRow.id).label("id"), func.max(passed).label("done"))
-        .join(AttemptRow, AttemptRow.id == VerdictRow.attempt)
-        .where(*where)
-        .group_by(VerdictRow.attempt, VerdictRow.task)
-        .subquery()
-    )
-    return select(
-        VerdictRow.attempt, VerdictRow.task, VerdictRow.outcome, VerdictRow.at, newest.c.done
-    ).join(newest, and_(newest.c.id == VerdictRow.id))
+    """Select, for each attempt and task, whether it passed and what its newest verdict is."""
+    held = effective_verdicts(*where)
+    passed = case((held.c.outcome == Outcome.PASSED.value, 1), else_=0)
+    of_task = (held.c.attempt, held.c.task)
+    ranked = select(
+        held.c.attempt,
+        held.c.task,
+        held.c.outcome,
+        held.c.at,
+        func.max(passed).over(partition_by=of_task).label("done"),
+        func.row_number().over(partition_by=of_task, order_by=held.c.id.desc()).label("place"),
+    ).subquery()
+    return select(ranked).where(ranked.c.place == 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from graders.ledger.ledger import Ledger
+from graders.ledger.ledger import Ledger, SignedReport
 
 SCHEMA = "assay.dev/attempt/v1"
 
@@ -14,7 +14,8 @@ def export_attempt(ledger: Ledger, id: str) -> dict[str, Any]:
     """Return an attempt and its signed reports as one document.
 
     Each report has `body`, the text that was signed; `link`, the SHA-256 of `previous`, a line
-    feed and `body`; and `signature`, Ed25519 over the link by `public_key`.
+    feed and `body`; and `signature`, Ed25519 over the link by `public_key`. So has each statement:
+    an override, an appeal or its answer.
 
     Raises:
         NotFound: there is no such attempt.
@@ -23,13 +24,15 @@ def export_attempt(ledger: Ledger, id: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "attempt": ledger.attempt(id).to_json(),
         "public_key": ledger.public_key_pem(),
-        "reports": [
-            {
-                "body": signed.body.decode(),
-                "previous": signed.previous,
-                "link": signed.link,
-                "signature": b64encode(signed.signature).decode("ascii"),
-            }
-            for signed in ledger.signed_reports(id)
-        ],
+        "reports": [_signed(report) for report in ledger.signed_reports(id)],
+        "statements": [_signed(statement) for statement in ledger.signed_statements(id)],
+    }
+
+
+def _signed(signed: SignedReport) -> dict[str, str]:
+    return {
+        "body": signed.body.decode(),
+        "previous": signed.previous,
+        "link": signed.link,
+        "signature": b64encode(signed.signature).decode("ascii"),
     }

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
 
 from clusters.errors import NotFound
 from clusters.home import home
 from graders.ledger.attempt import Attempt
-from graders.ledger.chain import GENESIS, link_of
-from graders.ledger.database import (
-    READ_ONLY,
-    LedgerError,
-    connect,
-    database_url,
-    migrate,
-    unusable,
-)
+from graders.ledger.chain import extend, last_link
+from graders.ledger.database import LedgerError, connect, database_url, migrate
+from graders.ledger.effective import passed_at
 from graders.ledger.keys import Keyring, Seal
 from graders.ledger.progress import TaskProgress, progress_of
-from graders.ledger.tables import LIVE_STATES, AttemptRow, AttemptState, ReportRow, VerdictRow
+from graders.ledger.sessions import Sessions
+from graders.ledger.statement_book import TRIES, StatementBook
+from graders.ledger.statements import (
+    AppealCase,
+    Effect,
+    Override,
+    require_words,
+    standing_overrides,
+)
+from graders.ledger.tables import LIVE_STATES, AttemptRow, AttemptState, ReportRow
 from graders.ledger.verification import find_problems, verdicts_of
-from graders.report import Outcome, Report
+from graders.report import Report
 
-_TRIES = 100
-"""Each lost race means that another writer appended; so many in a row is no race."""
+_STATEMENTS = "#statements"
+"""Tells the seal of the statements from that of the reports."""
 
 
 def open_ledger(url: str | None = None, keys: Path | None = None) -> Ledger:
@@ -49,7 +50,7 @@ def open_ledger(url: str | None = None, keys: Path | None = None) -> Ledger:
 
 
 class SignedReport(NamedTuple):
-    """A report as it was signed."""
+    """A report, or a person's statement, as it was signed."""
 
     body: bytes
     """Its canonical JSON."""
@@ -67,12 +68,14 @@ class Ledger:
         """Use an engine whose tables are up to date; `open_ledger` is the usual way."""
         self.engine = engine
         self._keyring = keyring
+        self._sessions = Sessions(engine)
         self._url = engine.url.render_as_string(hide_password=True)
+        self._statements = StatementBook(self._sessions, keyring, self._url + _STATEMENTS)
 
     def add_attempt(self, attempt: Attempt) -> Attempt:
         """Record a new attempt, or return the live one that its learner has at that lab."""
         try:
-            with self._writing() as session:
+            with self._sessions.writing() as session:
                 session.add(attempt.to_row())
         except IntegrityError:
             live = self.live_attempt(attempt.learner, attempt.lab)
@@ -87,7 +90,7 @@ class Ledger:
         Raises:
             NotFound: there is none with this id.
         """
-        with self._reading() as session:
+        with self._sessions.reading() as session:
             row = session.get(AttemptRow, id)
             if row is None:
                 raise NotFound(f"there is no attempt {id!r}; `assay attempt list` shows them")
@@ -112,7 +115,7 @@ class Ledger:
             query = query.where(AttemptRow.lab == lab)
         if states is not None:
             query = query.where(AttemptRow.state.in_([state.value for state in states]))
-        with self._reading() as session:
+        with self._sessions.reading() as session:
             return [Attempt.from_row(row) for row in session.scalars(query)]
 
     def set_state(
@@ -136,7 +139,7 @@ class Ledger:
         Raises:
             NotFound: there is no attempt with this id.
         """
-        with self._writing() as session:
+        with self._sessions.writing() as session:
             row = session.get(AttemptRow, id, with_for_update=True)
             if row is None:
                 raise NotFound(f"there is no attempt {id!r}; `assay attempt list` shows them")
@@ -155,7 +158,7 @@ class Ledger:
         """
         self.attempt(report.attempt)
         body = report.canonical()
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             try:
                 seal = self._extend(report, body)
             except IntegrityError:
@@ -167,36 +170,23 @@ class Ledger:
 
     def _extend(self, report: Report, body: bytes) -> Seal | None:
         key = self._keyring.signing_key()
-        with self._writing() as session:
+        with self._sessions.writing() as session:
             stored = session.scalar(select(ReportRow.body).where(ReportRow.id == report.id))
             if stored is not None:
                 if stored != body:
                     raise LedgerError(f"another report with the id {report.id} is in the ledger")
                 return None
-            newest = select(ReportRow.link).order_by(ReportRow.number.desc()).limit(1)
-            previous = session.scalar(newest) or GENESIS
-            link = link_of(previous, body)
-            session.add(
-                ReportRow(
-                    id=report.id,
-                    attempt=report.attempt,
-                    body=body,
-                    previous=previous,
-                    link=link,
-                    signature=key.sign(link.encode("ascii")),
-                )
-            )
-            session.flush()
+            row = ReportRow(id=report.id, attempt=report.attempt, body=body)
+            seal = extend(session, row, key, last_link(session, ReportRow))
             session.add_all(verdicts_of(report))
-            length = session.scalar(select(func.count()).select_from(ReportRow)) or 0
-            return Seal(length, link)
+            return seal
 
     def reports(self, attempt: str) -> list[Report]:
         """Return the reports of an attempt, oldest first."""
         query = (
             select(ReportRow.body).where(ReportRow.attempt == attempt).order_by(ReportRow.number)
         )
-        with self._reading() as session:
+        with self._sessions.reading() as session:
             return [Report.model_validate_json(body) for body in session.scalars(query)]
 
     def signed_reports(self, attempt: str) -> list[SignedReport]:
@@ -206,7 +196,7 @@ class Ledger:
             .where(ReportRow.attempt == attempt)
             .order_by(ReportRow.number)
         )
-        with self._reading() as session:
+        with self._sessions.reading() as session:
             return [SignedReport(*row) for row in session.execute(query)]
 
     def public_key_pem(self) -> str:
@@ -214,21 +204,95 @@ class Ledger:
         return self._keyring.public_key_pem()
 
     def progress(self, attempt: str) -> dict[str, TaskProgress]:
-        """Return how far each checked task of an attempt is, by task id."""
-        return progress_of(self.reports(attempt))
+        """Return how far each task of an attempt is, by task id: checks, regrades, overrides."""
+        return progress_of(self.reports(attempt), self.overrides(attempt))
 
     def tasks_done(self) -> dict[str, dict[str, str]]:
-        """Return, for every attempt with a done task, when each of its tasks first passed."""
-        query = (
-            select(VerdictRow.attempt, VerdictRow.task, func.min(VerdictRow.at))
-            .where(VerdictRow.outcome == Outcome.PASSED.value)
-            .group_by(VerdictRow.attempt, VerdictRow.task)
+        """Return, for every attempt with a done task, since when each of its tasks is done.
+
+        Regrades and overrides count as in `progress`.
+        """
+        with self._sessions.reading() as session:
+            done = passed_at(session)
+        for (attempt, task), override in standing_overrides(self.overrides()).items():
+            if override.effect is Effect.PASSED:
+                done.setdefault(attempt, {}).setdefault(task, override.at)
+            else:
+                done.get(attempt, {}).pop(task, None)
+        return {attempt: tasks for attempt, tasks in done.items() if tasks}
+
+    def add_override(
+        self, attempt: str, task: str, effect: Effect, *, instructor: str, reason: str
+    ) -> Override:
+        """Settle a task by hand, beside its verdicts; the newest override of a task holds.
+
+        Args:
+            attempt: the attempt.
+            task: id of the task; whether the lab has it is for the caller to know.
+            effect: what holds from now on.
+            instructor: who decides.
+            reason: why, in their words.
+
+        Raises:
+            NotFound: there is no such attempt.
+            InputInvalid: the reason is empty or too long.
+        """
+        require_words(reason=reason)
+        return self._statements.override(
+            self.attempt(attempt), task=task, effect=effect, instructor=instructor, reason=reason
         )
-        done: dict[str, dict[str, str]] = {}
-        with self._reading() as session:
-            for attempt, task, at in session.execute(query):
-                done.setdefault(attempt, {})[task] = at
-        return done
+
+    def overrides(
+        self, attempt: str | None = None, lab: str | None = None, learner: str | None = None
+    ) -> list[Override]:
+        """Return the overrides that match every given argument, oldest first."""
+        return self._statements.overrides(attempt, lab, learner)
+
+    def add_appeal(self, attempt: str, task: str, text: str) -> AppealCase:
+        """Record that the learner of an attempt objects to the verdict on a task.
+
+        Raises:
+            NotFound: there is no such attempt.
+            InputInvalid: the text is empty or too long.
+            AppealPending: an earlier appeal on this task is not answered yet.
+        """
+        require_words(text=text)
+        return self._statements.appeal(self.attempt(attempt), task, text)
+
+    def appeal(self, id: str) -> AppealCase:
+        """Return one appeal and its answer.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        return self._statements.case(id)
+
+    def appeals(
+        self,
+        attempt: str | None = None,
+        lab: str | None = None,
+        learner: str | None = None,
+        *,
+        open_only: bool = False,
+    ) -> list[AppealCase]:
+        """Return the appeals that match every given argument with their answers, oldest first."""
+        cases = self._statements.cases(attempt, lab, learner)
+        return [case for case in cases if case.open or not open_only]
+
+    def answer_appeal(self, id: str, *, instructor: str, accepted: bool, text: str) -> AppealCase:
+        """Answer an appeal, once; what follows from it is an override or a regrade of its own.
+
+        Raises:
+            NotFound: there is no such appeal.
+            InputInvalid: the text is empty or too long.
+            AppealAnswered: it has an answer already.
+        """
+        require_words(text=text)
+        return self._statements.answer(id, instructor, text, accepted=accepted)
+
+    def signed_statements(self, attempt: str) -> list[SignedReport]:
+        """Return overrides, appeals and answers of an attempt as they were signed, oldest first."""
+        return [SignedReport(*row) for row in self._statements.signed(attempt)]
 
     def evidence(self, attempt: str) -> list[str]:
         """Return the links of an attempt's reports, oldest first: what a credential cites."""
@@ -236,31 +300,10 @@ class Ledger:
 
     def verify(self) -> list[str]:
         """Check every link, signature and verdict; return each problem in one sentence."""
-        seal = self._keyring.seal(self._url)
-        with self._reading() as session:
-            return find_problems(session, self._keyring.public_key(), seal)
+        seals = [self._keyring.seal(name) for name in (self._url, self._url + _STATEMENTS)]
+        with self._sessions.reading() as session:
+            return find_problems(session, self._keyring.public_key(), *seals)
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Session]:
-        with self._explained(), Session(self.engine, expire_on_commit=False) as session:
-            with session.begin():
-                yield session
-
-    @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with self._explained(), Session(self.engine.execution_options(**READ_ONLY)) as session:
-            yield session
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn a database that is away, full or damaged into a sentence."""
-        try:
-            yield
-        except IntegrityError:
-            raise  # a lost race, which the caller expects
-        except DBAPIError as error:
-            raise unusable(self.engine, error) from error

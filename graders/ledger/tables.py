@@ -2,22 +2,50 @@
 
 `reports` is append-only (triggers refuse UPDATE and DELETE), chained by hash and signed.
 `verdicts` holds one row for each result of a report, written in the same transaction, for queries.
+`statements` holds what people say about verdicts, append-only, chained and signed like reports.
 Who, which lab and which seed an attempt is cannot be changed either; only where it is in its life.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
     """Base of the ledger's tables."""
+
+
+class StoredBytes(LargeBinary):
+    """Bytes, also where somebody stored text in their place: SQLite keeps whatever it is given."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], bytes]:
+        """Return what turns a stored value into bytes."""
+        return _as_bytes
+
+
+def _as_bytes(value: Any) -> bytes:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    return b"" if value is None else str(value).encode("utf-8", "replace")
 
 
 class AttemptState(StrEnum):
@@ -79,6 +107,8 @@ class AttemptRow(Base):
             sqlite_where=sql("state IN ('starting', 'open')"),
             postgresql_where=sql("state IN ('starting', 'open')"),
         ),
+        Index("ix_attempts_learner_lab", "learner", "lab"),
+        Index("ix_attempts_lab", "lab"),
     )
 
 
@@ -90,13 +120,13 @@ class ReportRow(Base):
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(32), unique=True)
     attempt: Mapped[str] = mapped_column(ForeignKey("attempts.id"), index=True)
-    body: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(StoredBytes)
     """The canonical JSON of the report."""
     previous: Mapped[str] = mapped_column(String(64), unique=True)
     """SHA-256 link of the report before it; unique, so that the chain cannot fork."""
     link: Mapped[str] = mapped_column(String(64), unique=True)
     """SHA-256 of `previous` and body."""
-    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(StoredBytes)
     """Ed25519 over `link`, by the proctor's key."""
 
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -115,6 +145,27 @@ class VerdictRow(Base):
     message: Mapped[str] = mapped_column(Text)
     at: Mapped[str] = mapped_column(String(32))
     """When its report was finished; RFC 3339, UTC."""
+    regrade_of: Mapped[str] = mapped_column(String(32), server_default="")
+    """Of a regrade: id of the report whose verdict it takes the place of; empty otherwise."""
+
+
+class StatementRow(Base):
+    """One signed statement of a person. The database refuses to change or delete it."""
+
+    __tablename__ = "statements"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    attempt: Mapped[str] = mapped_column(ForeignKey("attempts.id"), index=True)
+    answers: Mapped[str | None] = mapped_column(ForeignKey("statements.id"), unique=True)
+    """Of an answer: the appeal; unique, so that an appeal has one answer."""
+    body: Mapped[bytes] = mapped_column(StoredBytes)
+    """The canonical JSON of the statement."""
+    previous: Mapped[str] = mapped_column(String(64), unique=True)
+    link: Mapped[str] = mapped_column(String(64), unique=True)
+    signature: Mapped[bytes] = mapped_column(StoredBytes)
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
 
 def timestamp(moment: datetime) -> str:

@@ -11,10 +11,13 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from graders.ledger.chain import GENESIS, is_signed, link_of
+from graders.ledger.chain import GENESIS, Row, is_signed, link_of
 from graders.ledger.keys import Seal
-from graders.ledger.tables import AttemptRow, ReportRow, VerdictRow
+from graders.ledger.statements import read_statement
+from graders.ledger.tables import AttemptRow, ReportRow, StatementRow, VerdictRow
 from graders.report import Report
+
+_NOUNS: dict[type, str] = {ReportRow: "report", StatementRow: "statement"}
 
 
 def verdicts_of(report: Report) -> list[VerdictRow]:
@@ -27,26 +30,33 @@ def verdicts_of(report: Report) -> list[VerdictRow]:
             outcome=result.outcome.value,
             message=result.message,
             at=report.finished_at,
+            regrade_of=report.regrade_of,
         )
         for result in report.results
     ]
 
 
-def find_problems(session: Session, key: Ed25519PublicKey, seal: Seal) -> list[str]:
+def find_problems(
+    session: Session, key: Ed25519PublicKey, seal: Seal, statements_seal: Seal
+) -> list[str]:
     """Return what is wrong with the ledger, each one sentence; [] when nothing is."""
     rows = session.scalars(select(ReportRow).order_by(ReportRow.number)).all()
+    statements = session.scalars(select(StatementRow).order_by(StatementRow.number)).all()
     return [
         *_chain_problems(rows, key),
         *_seal_problems(rows, seal),
         *_content_problems(session, rows),
+        *_chain_problems(statements, key),
+        *_seal_problems(statements, statements_seal),
+        *_statement_problems(session, statements),
     ]
 
 
-def _chain_problems(rows: Sequence[ReportRow], key: Ed25519PublicKey) -> Iterator[str]:
+def _chain_problems(rows: Sequence[Row], key: Ed25519PublicKey) -> Iterator[str]:
     previous = GENESIS
     for row in rows:
         if row.previous != previous:
-            yield f"{_name(row)}: the report before it was removed or replaced"
+            yield f"{_name(row)}: the {_NOUNS[type(row)]} before it was removed or replaced"
         if link_of(row.previous, row.body) != row.link:
             yield f"{_name(row)}: was changed after it was signed"
         elif not is_signed(key, row.link, row.signature):
@@ -54,11 +64,13 @@ def _chain_problems(rows: Sequence[ReportRow], key: Ed25519PublicKey) -> Iterato
         previous = row.link
 
 
-def _seal_problems(rows: Sequence[ReportRow], seal: Seal) -> Iterator[str]:
+def _seal_problems(rows: Sequence[Row], seal: Seal) -> Iterator[str]:
     if len(rows) < seal.length:
-        yield f"{seal.length - len(rows)} of {seal.length} reports were removed"
+        what = f"{_NOUNS[type(rows[0])]}s" if rows else "entries"
+        yield f"{seal.length - len(rows)} of {seal.length} {what} were removed"
     elif seal.length and rows[seal.length - 1].link != seal.link:
-        yield f"{_name(rows[seal.length - 1])}: is not the report that the proctor appended there"
+        row = rows[seal.length - 1]
+        yield f"{_name(row)}: is not the {_NOUNS[type(row)]} that the proctor appended there"
 
 
 def _content_problems(session: Session, rows: Iterable[ReportRow]) -> Iterator[str]:
@@ -85,9 +97,27 @@ def _content_problems(session: Session, rows: Iterable[ReportRow]) -> Iterator[s
         yield f"report {report_id}: has verdicts but is not in the ledger"
 
 
+def _statement_problems(session: Session, rows: Iterable[StatementRow]) -> Iterator[str]:
+    attempts = {row.id: row for row in session.scalars(select(AttemptRow))}
+    for row in rows:
+        try:
+            said = read_statement(row.body)
+        except ValidationError:
+            yield f"{_name(row)}: is not a statement"
+            continue
+        filed = (row.id, row.attempt, row.answers)
+        attempt = attempts.get(row.attempt)
+        if filed != (said.id, said.attempt, getattr(said, "appeal", None)) or attempt is None:
+            yield f"{_name(row)}: is filed under another statement or attempt"
+        elif (attempt.learner, attempt.lab) != (said.learner, said.lab):
+            yield f"{_name(row)}: its attempt names another learner or lab"
+
+
 def _said(verdicts: Iterable[VerdictRow]) -> list[tuple[str, ...]]:
-    return [(v.report, v.attempt, v.task, v.outcome, v.message, v.at) for v in verdicts]
+    return [
+        (v.report, v.attempt, v.task, v.outcome, v.message, v.at, v.regrade_of) for v in verdicts
+    ]
 
 
-def _name(row: ReportRow) -> str:
-    return f"report {row.number} ({row.id})"
+def _name(row: ReportRow | StatementRow) -> str:
+    return f"{_NOUNS[type(row)]} {row.number} ({row.id})"

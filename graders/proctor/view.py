@@ -18,8 +18,16 @@ def attempt_document(ledger: Ledger, attempt: Attempt) -> dict[str, Any]:
     return {
         **attempt.to_json(),
         "reports": len(reports),
-        "tasks": task_documents(_tasks(attempt.lab), progress_of(reports)),
+        "tasks": task_documents(
+            _tasks(attempt.lab), progress_of(reports, ledger.overrides(attempt.id))
+        ),
     }
+
+
+def task_ids(ledger: Ledger, attempt: Attempt) -> tuple[str, ...]:
+    """Return the tasks of an attempt: those of its lab, else those that were ever checked."""
+    tasks = _tasks(attempt.lab)
+    return tuple(task.id for task in tasks) if tasks else tuple(ledger.progress(attempt.id))
 
 
 def task_documents(
@@ -35,7 +43,7 @@ def _task_document(task: Task, progress: TaskProgress | None) -> dict[str, Any]:
         empty = dict.fromkeys(
             ("outcome", "message", "expected", "found", "hint", "done_at", "checked_at"), ""
         )
-        return {**about, "done": False, **empty}
+        return {**about, "done": False, **empty, "regraded": "", "override": None}
     known = progress.to_json()
     del known["task"]
     return {**about, **known}

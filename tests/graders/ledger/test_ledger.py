@@ -145,12 +145,16 @@ def test_many_writers_make_one_chain(
         "DELETE FROM attempts",
         "UPDATE attempts SET learner = 'eve'",
         "UPDATE attempts SET seed = 1",
+        "UPDATE statements SET body = body",
+        "DELETE FROM statements",
     ],
 )
 def test_the_database_refuses_to_rewrite_history(
     ledger: Ledger, an_attempt: AnAttempt, a_report: AReport, statement: str
 ) -> None:
-    ledger.append(a_report(ledger.add_attempt(an_attempt()), one="failed"))
+    attempt = ledger.add_attempt(an_attempt())
+    ledger.append(a_report(attempt, one="failed"))
+    ledger.add_appeal(attempt.id, "one", "It runs!")
 
     with pytest.raises(DBAPIError, match="append-only"), ledger.engine.begin() as connection:
         connection.execute(text(statement))
@@ -210,7 +214,7 @@ def test_a_database_that_is_damaged_later_is_one_sentence(
     ledger: Ledger, an_attempt: AnAttempt
 ) -> None:
     with ledger.engine.begin() as connection:
-        for table in ("verdicts", "reports", "attempts"):
+        for table in ("statements", "verdicts", "reports", "attempts"):
             connection.execute(text(f"DROP TABLE {table}"))
 
     for act in (ledger.attempts, lambda: ledger.add_attempt(an_attempt()), ledger.verify):

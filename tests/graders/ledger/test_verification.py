@@ -111,6 +111,23 @@ def test_a_report_that_is_none_is_found(ledger: Ledger, reports: list[Report]) -
     assert any("report 2" in p and "is not a report" in p for p in ledger.verify())
 
 
+def test_a_body_stored_as_text_is_read_like_any_other(
+    ledger: Ledger, reports: list[Report], attempt: Attempt
+) -> None:
+    if ledger.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps bytes in a column of bytes")
+    intrude(ledger, "UPDATE reports SET body = CAST(body AS TEXT) WHERE number = 1")
+    intrude(ledger, "UPDATE reports SET body = 'not a report' WHERE number = 2")
+    intrude(ledger, "UPDATE reports SET body = 17, signature = 'x' WHERE number = 3")
+
+    problems = ledger.verify()
+
+    assert not any("report 1" in p for p in problems), "the same text is the same report"
+    for number in (2, 3):
+        assert any(f"report {number}" in p and "after it was signed" in p for p in problems)
+        assert any(f"report {number}" in p and "is not a report" in p for p in problems)
+
+
 def test_the_key_is_private_and_stays_the_same(tmp_path: Path) -> None:
     first = Keyring(tmp_path / "keys").signing_key().private_bytes_raw()
 
