@@ -13,9 +13,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.client.exceptions import ApiException
 
+from graders.connections import connections_to
 from graders.errors import ClusterUnreachable, CredentialRefused, GradingError, RequestInvalid
 from graders.kubeconfig import Kubeconfig, load_kubeconfig
 
@@ -44,15 +43,20 @@ class Refusal(GradingError):
 
 
 class ApiServer:
-    """One API server, as one user. Close it, or use it as a context manager."""
+    """One API server, as one user. Close it, or use it as a context manager.
 
-    def __init__(self, kubeconfig: Kubeconfig) -> None:
-        configuration = Configuration(host=kubeconfig.server)
+    Args:
+        kubeconfig: where it is, and as whom.
+        connections: those of another ApiServer of the same kubeconfig, to go on using; they stay
+            open when this one is closed.
+    """
+
+    def __init__(
+        self, kubeconfig: Kubeconfig, connections: urllib3.PoolManager | None = None
+    ) -> None:
         self.server = kubeconfig.server
-        self._client = ApiClient(configuration)
-        self._client.rest_client.pool_manager = urllib3.PoolManager(
-            ssl_context=kubeconfig.tls, retries=False, maxsize=2
-        )
+        self._borrowed = connections is not None
+        self.connections = connections or connections_to(kubeconfig)
         self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
         if kubeconfig.token:
             self._headers["Authorization"] = f"Bearer {kubeconfig.token}"
@@ -73,8 +77,9 @@ class ApiServer:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Close the connections, unless they are another one's."""
+        if not self._borrowed:
+            self.connections.clear()
 
     def get(
         self, path: str, query: Mapping[str, str] | None = None, accept: str = ""
@@ -132,20 +137,22 @@ class ApiServer:
     ) -> dict[str, Any]:
         url = self.server + path + (f"?{urlencode(query)}" if query else "")
         headers = {**self._headers, **({"Accept": accept} if accept else {})}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         seconds = _READ_SECONDS if method == "GET" else _WRITE_SECONDS
         try:
-            response = self._client.call_api(
+            response = self.connections.request(
                 method,
                 url,
-                header_params=headers,
-                body=None if body is None else dict(body),
-                _request_timeout=(_CONNECT_SECONDS, seconds),
+                headers=headers,
+                body=None if body is None else json.dumps(body).encode(),
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=seconds),
+                redirect=False,
             )
-            content = response.read()
-        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             reason = _say_why(error, seconds)
             raise ClusterUnreachable(f"The API server does not answer: {reason}") from error
-        return _answer(method, response.status, content)
+        return _answer(method, response.status, response.data)
 
 
 def _answer(method: str, status: int, content: bytes) -> dict[str, Any]:
@@ -177,7 +184,7 @@ def _say_why(error: Exception, seconds: float) -> str:
             return f"no connection within {_CONNECT_SECONDS:.0f} s"
         case urllib3.exceptions.TimeoutError():
             return f"no answer within {seconds:.0f} s"
-        case ApiException() | urllib3.exceptions.SSLError():
+        case urllib3.exceptions.SSLError():
             return "it does not prove to be this cluster's (TLS), or refuses the grader's"
         case _:
             return "the connection was cut"

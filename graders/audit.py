@@ -11,14 +11,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from graders.errors import AuditIncomplete
 
+OpenLog = Callable[[], Iterator[BinaryIO]]
+"""Opens the files of an audit log, oldest first, one at a time. Raises OSError."""
 _STAGE = "ResponseComplete"
 _EVENT_START = b'{"kind":"Event","apiVersion":"audit.k8s.io/'
 _LINE = 64 << 20
@@ -129,10 +131,14 @@ class AuditQuery:
 
 
 class AuditLog:
-    """The audit log of one cluster; read anew each time, as a stream."""
+    """The audit log of one cluster; read anew each time, as a stream.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args:
+        log: its current file, or what opens all of its files, oldest first.
+    """
+
+    def __init__(self, log: Path | OpenLog) -> None:
+        self._open: OpenLog = partial(open_log, log) if isinstance(log, Path) else log
 
     def events(self, query: AuditQuery) -> Iterator[AuditEvent]:
         """Yield the wanted events in the order of the log.
@@ -157,25 +163,30 @@ class AuditLog:
         return "" if first is None else first.time
 
     def _lines(self) -> Iterator[bytes]:
-        """Yield the lines of the rotated files and then of the current one.
-
-        The current one is opened first, so that a rotation in between does not hide it.
-        """
         try:
-            with self._path.open("rb") as current:
-                for name in sorted(self._path.parent.glob(self._rotated)):
-                    with name.open("rb") as rotated:
-                        if not _same_file(rotated, current):
-                            yield from _complete_lines(rotated)
-                yield from _complete_lines(current)
+            for file in self._open():
+                with file:
+                    yield from _complete_lines(file)
         except OSError as error:
             raise AuditIncomplete(
                 f"The audit log of this cluster cannot be read: {error.strerror}"
             ) from error
 
-    @property
-    def _rotated(self) -> str:
-        return f"{self._path.stem}-*{self._path.suffix}"
+
+def open_log(path: Path) -> Iterator[BinaryIO]:
+    """Open the rotated files of a log, oldest first, and the current one last; one at a time.
+
+    The current one is opened first, so that a rotation in between does not hide it.
+
+    Raises:
+        OSError: one cannot be opened.
+    """
+    with path.open("rb") as current:
+        for name in sorted(path.parent.glob(f"{path.stem}-*{path.suffix}")):
+            with name.open("rb") as rotated:
+                if not _same_file(rotated, current):
+                    yield rotated
+        yield current
 
 
 def _same_file(one: BinaryIO, other: BinaryIO) -> bool:

@@ -1,26 +1,33 @@
 """Kubeconfig: where an API server is, and how to be somebody there.
 
-Keys given inline are on disk only while OpenSSL reads them, so that a killed process leaves none.
+`read_access` takes what is needed out of a kubeconfig file. It is plain text, so that whoever may
+read the file can hand it to a process that may not; `Access.open` makes it usable there. Keys are
+given to OpenSSL in memory, so that a killed process leaves none on disk.
 """
 
 from __future__ import annotations
 
 import base64
+import os
+import socket
 import ssl
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ConfigDict
 
 from graders.errors import CredentialRefused
+
+Dial = Callable[[], socket.socket]
+"""Returns a new connection to the API server. Raises OSError."""
 
 
 @dataclass(frozen=True)
 class Kubeconfig:
-    """The current context of a kubeconfig file."""
+    """One API server, as one user."""
 
     server: str
     """Base URL of the API server."""
@@ -28,9 +35,57 @@ class Kubeconfig:
     """Trusts the cluster's CA only, and carries the client certificate."""
     token: str = ""
     """Bearer token; empty where a client certificate is used."""
+    dial: Dial | None = None
+    """Connects to it; by its address when None."""
+
+
+class Access(BaseModel):
+    """What a kubeconfig says, with its secrets: never to be logged or stored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    server: str
+    authority: str
+    """PEM certificates of the cluster's CA."""
+    certificate: str = ""
+    """PEM certificate of the client; empty where a token is used."""
+    key: str = ""
+    token: str = ""
+
+    def __repr__(self) -> str:
+        """Return where it leads and nothing of the secrets."""
+        return f"Access({self.server!r})"
+
+    def open(self, dial: Dial | None = None) -> Kubeconfig:
+        """Return it ready for use.
+
+        Raises:
+            CredentialRefused: the certificates cannot be used.
+        """
+        try:
+            return Kubeconfig(self.server, self._tls_context(), self.token, dial)
+        except (ValueError, ssl.SSLError) as error:
+            raise CredentialRefused("The grader's kubeconfig is not complete") from error
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if not self.authority:
+            raise ValueError("without an authority OpenSSL would trust the system's")
+        context = ssl.create_default_context(cadata=self.authority)
+        if self.certificate:
+            memory = os.memfd_create("client")
+            with open(memory, "wb") as pem:
+                pem.write(f"{self.certificate}\n{self.key}".encode())
+                pem.flush()
+                context.load_cert_chain(f"/proc/self/fd/{memory}")
+        return context
 
 
 def load_kubeconfig(path: Path) -> Kubeconfig:
+    """Read the current context of a kubeconfig; raises like `read_access`."""
+    return read_access(path).open()
+
+
+def read_access(path: Path) -> Access:
     """Read the current context of a kubeconfig.
 
     Raises:
@@ -41,9 +96,11 @@ def load_kubeconfig(path: Path) -> Kubeconfig:
         context = _named(document, "contexts", "context", document["current-context"])
         cluster = _named(document, "clusters", "cluster", context["cluster"])
         user = _named(document, "users", "user", context["user"])
-        return Kubeconfig(
+        return Access(
             server=cluster["server"].rstrip("/"),
-            tls=_tls_context(cluster, user, path.parent),
+            authority=_pem(cluster, "certificate-authority", path.parent),
+            certificate=_pem(user, "client-certificate", path.parent),
+            key=_pem(user, "client-key", path.parent),
             token=user.get("token", ""),
         )
     except OSError as error:
@@ -58,21 +115,9 @@ def _named(document: Mapping[str, Any], section: str, key: str, name: str) -> di
     return dict(entry)
 
 
-def _tls_context(cluster: Mapping[str, Any], user: Mapping[str, Any], base: Path) -> ssl.SSLContext:
-    authority = _pem(cluster, "certificate-authority", base)
-    context = ssl.create_default_context(cadata=authority.decode("ascii"))
-    certificate = _pem(user, "client-certificate", base)
-    if certificate:
-        with tempfile.NamedTemporaryFile(prefix="assay-") as pem:
-            pem.write(certificate + b"\n" + _pem(user, "client-key", base))
-            pem.flush()
-            context.load_cert_chain(pem.name)
-    return context
-
-
-def _pem(section: Mapping[str, Any], key: str, base: Path) -> bytes:
+def _pem(section: Mapping[str, Any], key: str, base: Path) -> str:
     if inline := str(section.get(f"{key}-data", "")):
-        return base64.b64decode(inline)
+        return base64.b64decode(inline).decode("ascii")
     if name := str(section.get(key, "")):
-        return base.joinpath(name).read_bytes()
-    return b""
+        return base.joinpath(name).read_text(encoding="ascii")
+    return ""

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from graders import probes, provenance, waiting
 from graders.api import ApiServer, Refusal
-from graders.audit import AuditEvent, AuditLog, AuditQuery
+from graders.audit import AuditEvent, AuditLog, AuditQuery, OpenLog
 from graders.checks import CheckFailed
 from graders.discovery import Discovery, ResourceType
 from graders.errors import AuditIncomplete, RequestInvalid
@@ -36,12 +36,15 @@ class ClusterView:
 
     Args:
         api: the API server, with the grader's credential.
-        audit_log: the API server's audit log, where the cluster has one.
+        audit_log: the API server's audit log, or what opens it, where the cluster has one.
         discovery: shared by the views of one cluster, so that kinds are asked for once.
     """
 
     def __init__(
-        self, api: ApiServer, audit_log: Path | None = None, discovery: Discovery | None = None
+        self,
+        api: ApiServer,
+        audit_log: Path | OpenLog | None = None,
+        discovery: Discovery | None = None,
     ) -> None:
         self._api = api
         self._audit_log = None if audit_log is None else AuditLog(audit_log)
@@ -135,6 +138,15 @@ class ClusterView:
             items, version = [], ""
         self.evidence.add_list(type_.kind, namespace, len(items), version)
         return [self._noted(type_, item) for item in items]
+
+    def plural_of(self, kind: str, api_version: str | None = None) -> str:
+        """Return what the API server and its audit log call a kind, for example `pods`.
+
+        Raises:
+            Missing: this cluster has no such kind.
+            GradingError: the server could not be asked.
+        """
+        return self._type(kind, api_version).plural
 
     def wait_until(
         self,
