@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import secrets
 import string
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
+from graders import clock
 from graders.api import USER_AGENT, ApiServer, Refusal
 from graders.discovery import OWN_GROUPS, Discovery, ResourceType
 from graders.errors import GradingError, ProbeRefused
@@ -186,7 +186,7 @@ def remove(api: ApiServer, probes: Sequence[ProbeObject]) -> None:
     """
     for probe in reversed(probes):
         _delete(api, probe)
-    deadline = time.monotonic() + CLEANUP_SECONDS
+    deadline = clock.now() + CLEANUP_SECONDS
     for probe in probes:
         _await_end(api, probe, deadline)
 
@@ -208,11 +208,11 @@ def _delete(api: ApiServer, probe: ProbeObject) -> None:
 def _await_end(api: ApiServer, probe: ProbeObject, deadline: float) -> None:
     pause = 0.02
     while not _is_gone(api, probe):
-        if time.monotonic() > deadline:
+        if clock.now() > deadline:
             raise GradingError(
                 f"The probe {probe} did not go within {CLEANUP_SECONDS:.0f} s; a finalizer holds it"
             )
-        time.sleep(pause)
+        clock.sleep(pause)
         pause = min(pause * 1.5, 0.25)
 
 

@@ -5,11 +5,11 @@ A learner may write both by hand; the result looks the same, the audit log does 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from graders import clock
 from graders.audit import AuditEvent, AuditLog, AuditQuery
 from graders.checks import CheckFailed
 from graders.errors import AuditIncomplete
@@ -112,13 +112,13 @@ def _binds(event: AuditEvent, name: object) -> bool:
 def _await(
     look: Callable[[], AuditEvent | None], what: str, document: Mapping[str, Any]
 ) -> AuditEvent:
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = clock.now() + WAIT_SECONDS
     while (event := look()) is None:
-        if time.monotonic() > deadline:
+        if clock.now() > deadline:
             raise AuditIncomplete(
                 f"The audit log does not say who {what} {document.get('kind')} {_place(document)}"
             )
-        time.sleep(0.1)
+        clock.sleep(0.1)
     return event
 
 

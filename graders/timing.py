@@ -15,11 +15,11 @@ The pauses between looks are drawn at random, so that nobody can be right just w
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from graders import clock as current
 from graders.checks import CheckFailed
 from graders.conduct import Misconduct
 from graders.errors import GradingError
@@ -56,11 +56,11 @@ class Timing:
 
 @dataclass(frozen=True)
 class Clock:
-    """What the time is and how it passes; a replay has its own."""
+    """What the time is and how it passes."""
 
-    now: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = current.now
     """Seconds since no matter when."""
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = current.sleep
 
 
 def decide(look: Look, timing: Timing, clock: Clock | None = None) -> None:
@@ -69,7 +69,7 @@ def decide(look: Look, timing: Timing, clock: Clock | None = None) -> None:
     Args:
         look: the check.
         timing: how often.
-        clock: the time; that of the machine by default.
+        clock: the time; that of `graders.clock` by default.
 
     Raises:
         AssertionError: no.

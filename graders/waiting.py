@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from graders import clock
 from graders.checks import CheckFailed
 
 T = TypeVar("T")
@@ -39,10 +39,10 @@ def wait_until(
     Raises:
         CheckFailed: it did not become true in time.
     """
-    deadline = time.monotonic() + seconds
+    deadline = clock.now() + seconds
     pause = FIRST_PAUSE
     while True:
-        last_look = time.monotonic() >= deadline
+        last_look = clock.now() >= deadline
         refusal: AssertionError | None = None
         try:
             if answer := predicate():
@@ -51,7 +51,7 @@ def wait_until(
             refusal = error
         if last_look:
             raise CheckFailed(message, expected, _what_is_there(found, refusal), hint) from refusal
-        time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
+        clock.sleep(min(pause, max(deadline - clock.now(), 0)))
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
