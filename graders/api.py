@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import urllib3
@@ -24,6 +24,8 @@ _READ_SECONDS = 10.0
 _WRITE_SECONDS = 35.0
 """A learner's webhook may take 30 s (the API's limit) before the server answers."""
 _PAGE = 500
+FETCH_LIMIT = 1 << 20
+"""Bytes of an answer that is no object of the API."""
 _STALE_LIST = 410
 """The page token is too old: the list must be read again from the start."""
 
@@ -40,6 +42,20 @@ class Refusal(GradingError):
         super().__init__(f"The API server refused ({code}): {message}")
         self.code = code
         self.message = message
+
+
+class Fetched(NamedTuple):
+    """What a path answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Their names in lower case."""
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The content as a text."""
+        return self.content.decode("utf-8", errors="replace")
 
 
 class ApiServer:
@@ -102,6 +118,15 @@ class ApiServer:
         """Delete an object with DeleteOptions; raises like `get`."""
         return self._request("DELETE", path, body=options)
 
+    def fetch(self, path: str, query: Mapping[str, str] | None = None) -> Fetched:
+        """Read whatever a path answers, JSON or not, whatever its status: a proxied Service.
+
+        Raises:
+            GradingError: the server could not be asked, or the answer is too long to read.
+        """
+        headers = {**self._headers, "Accept": "*/*"}
+        return self._send("GET", path, query, headers=headers, limit=FETCH_LIMIT)
+
     def pages(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """Read a list page by page; raises like `get`."""
         token = ""
@@ -135,10 +160,23 @@ class ApiServer:
         body: Mapping[str, Any] | None = None,
         accept: str = "",
     ) -> dict[str, Any]:
-        url = self.server + path + (f"?{urlencode(query)}" if query else "")
         headers = {**self._headers, **({"Accept": accept} if accept else {})}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        answer = self._send(method, path, query, headers=headers, body=body)
+        return _answer(method, answer.status, answer.content)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        *,
+        headers: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+    ) -> Fetched:
+        url = self.server + path + (f"?{urlencode(query)}" if query else "")
         seconds = _READ_SECONDS if method == "GET" else _WRITE_SECONDS
         try:
             response = self.connections.request(
@@ -148,11 +186,18 @@ class ApiServer:
                 body=None if body is None else json.dumps(body).encode(),
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=seconds),
                 redirect=False,
+                preload_content=limit is None,
             )
+            content = response.data if limit is None else response.read(limit + 1)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             reason = _say_why(error, seconds)
             raise ClusterUnreachable(f"The API server does not answer: {reason}") from error
-        return _answer(method, response.status, response.data)
+        if limit is not None and len(content) > limit:
+            response.close()
+            raise GradingError(f"{path} answers with more than {limit >> 10} KiB")
+        response.release_conn()
+        headers_found = {name.lower(): value for name, value in response.headers.items()}
+        return Fetched(response.status, headers_found, content)
 
 
 def _answer(method: str, status: int, content: bytes) -> dict[str, Any]:

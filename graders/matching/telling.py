@@ -29,9 +29,11 @@ class Hidden:
     """A value that is compared like any other and never shown: the learner must find it out."""
 
     value: Any
+    told: str = "(not told)"
+    """What is shown instead."""
 
     def __repr__(self) -> str:
-        return "(not told)"
+        return self.told
 
 
 def hidden(value: Any) -> Any:

@@ -125,7 +125,8 @@ def test_any_shows_the_item_that_is_nearly_right() -> None:
 
 
 def test_nothing_is_never_every_or_any_but_may_be_none() -> None:
-    for empty in ({}, {"items": []}, {"items": None}):
+    empties: list[dict[str, Any]] = [{}, {"items": []}, {"items": None}]
+    for empty in empties:
         assert not matches(empty, {"items": {"$every": {"a": 1}}})
         assert not matches(empty, {"items": {"$any": {"a": 1}}})
         assert matches(empty, {"items": {"$none": {"a": 1}}})
