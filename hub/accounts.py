@@ -37,7 +37,13 @@ class Role(StrEnum):
     LEARNER = "learner"
     """Work on labs."""
     INSTRUCTOR = "instructor"
-    """Work on labs and see the work of all."""
+    """Work on labs, see the work of all with its evidence, answer appeals."""
+    CERTIFIER = "certifier"
+    """Read, verify and export what was signed; change nothing."""
+
+
+FIRST_ROLES = (Role.LEARNER, Role.INSTRUCTOR)
+"""An installation begins with an account of each; who certifies is decided by people."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ class Accounts:
         with self._changing() as accounts:
             if accounts:
                 return []
-            return [self._renew(accounts, role.value, role) for role in Role]
+            return [self._renew(accounts, role.value, role) for role in FIRST_ROLES]
 
     def _renew(self, accounts: dict[str, Account], name: str, role: Role) -> NewPassword:
         password = generate_password()

@@ -16,6 +16,7 @@ from jupyterhub.spawner import Spawner
 from clusters.binaries import ensure_binaries
 from clusters.home import cache, home
 from clusters.provider import provider_named
+from graders.scopes import Scope
 from hub.accounts import Role
 from hub.authenticator import AccountAuthenticator
 from hub.installation import (
@@ -37,7 +38,7 @@ from hub.tether import tethered
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 
 PORT = int(os.environ.get("ASSAY_PORT", DEFAULT_PORT))
-LEARN, AUTHOR = "custom:labs:learn", "custom:labs:author"
+LEARN, AUTHOR, CERTIFY = (scope.value for scope in Scope)
 SERVICE_PATIENCE = 90  # seconds; the hub gives up when a service needs longer to answer
 PASSED_ON = [name for name in os.environ if name.startswith("ASSAY_")]
 
@@ -73,13 +74,19 @@ c.Authenticator.auth_refresh_strict = True  # and its tokens open nothing any mo
 c.Authenticator.refresh_pre_spawn = True
 c.JupyterHub.custom_scopes = {
     LEARN: {"description": "Work on labs"},
-    AUTHOR: {"description": "See the work of all learners", "subscopes": [LEARN]},
+    AUTHOR: {"description": "See and judge the work of all learners", "subscopes": [LEARN]},
+    CERTIFY: {"description": "Read and verify what was signed"},
 }
 c.JupyterHub.extra_user_scopes = {"access:services!service=web"}
 _USE_PROCTOR = "access:services!service=proctor"
 c.JupyterHub.load_roles = [
     {"name": "labs-learner", "scopes": [LEARN, _USE_PROCTOR], "groups": [Role.LEARNER.value]},
     {"name": "labs-author", "scopes": [AUTHOR, _USE_PROCTOR], "groups": [Role.INSTRUCTOR.value]},
+    {
+        "name": "labs-certifier",
+        "scopes": [CERTIFY, _USE_PROCTOR],
+        "groups": [Role.CERTIFIER.value],
+    },
     {
         "name": "proctor-service",  # stops the notebooks of attempts that are over
         "scopes": ["list:users", "read:servers", "delete:servers"],
@@ -117,7 +124,7 @@ c.JupyterHub.services = [
         "display": False,
         "oauth_no_confirm": True,
         "timeout": SERVICE_PATIENCE,
-        "oauth_client_allowed_scopes": [LEARN, AUTHOR, _USE_PROCTOR],
+        "oauth_client_allowed_scopes": [LEARN, AUTHOR, CERTIFY, _USE_PROCTOR],
     },
 ]
 # JupyterHub has no setting for how often it looks whether a service still runs (30 s).

@@ -7,27 +7,34 @@ from collections.abc import AsyncIterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from starlette.types import Lifespan
 
 from clusters.home import home
 from graders.attempts import Attempts
 from graders.ledger import Ledger
+from graders.proctor import attempt_routes, staff_routes, statement_routes
+from graders.proctor import routes as routes_of_platform
 from graders.proctor.events import Events
 from graders.proctor.identity import HubIdentity
 from graders.proctor.metrics import Metrics
 from graders.proctor.notebook_servers import NotebookServers
+from graders.proctor.openapi import describe
 from graders.proctor.places import Places
 from graders.proctor.problems import answer_with_problems
 from graders.proctor.queue import Queue
 from graders.proctor.reconciler import Reconciler
-from graders.proctor.routes import router
 from graders.proctor.running_checks import RunningChecks
 from graders.proctor.settings import Settings
 from graders.proctor.starts import Starts
 from graders.proctor.timings import Timings
+from graders.proctor.view import attempt_document
 
+PREFIX = "/services/proctor"
+"""Where the hub mounts it."""
 HUB_TIMEOUT = 10.0
 """Seconds the hub has to answer."""
 
@@ -46,6 +53,10 @@ class Proctor:
     metrics: Metrics
     reconciler: Reconciler
     threads: Executor
+
+    def document(self, id: str) -> dict[str, Any]:
+        """Return an attempt with its tasks, as it is now."""
+        return attempt_document(self.ledger, self.ledger.attempt(id))
 
 
 def create_app(
@@ -67,15 +78,26 @@ def create_app(
                 await rounds
             proctor.threads.shutdown(wait=False, cancel_futures=True)
 
+    return described_app(settings.prefix, lifespan)
+
+
+def described_app(prefix: str = PREFIX, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Return the application with its routes, and its description at `{prefix}/openapi.json`.
+
+    Args:
+        prefix: where it is mounted; no slash at the end.
+        lifespan: makes its parts; without them it can only be described.
+    """
     app = FastAPI(
-        title="Assay proctor",
-        description="Attempts at labs, and the checks of their tasks.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url=f"{settings.prefix}/openapi.json",
+        openapi_url=f"{prefix}/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
     )
-    app.include_router(router, prefix=settings.prefix)
+    for routes in (routes_of_platform, attempt_routes, statement_routes, staff_routes):
+        app.include_router(routes.router, prefix=prefix)
+    describe(app, prefix)
     answer_with_problems(app)
     return app
 

@@ -1,4 +1,4 @@
-"""Identity: who calls the proctor. A learner by a token of the hub, the spawner by a secret."""
+"""Identity: who calls the proctor. People by a token of the hub, the spawner by a secret."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import httpx
 from fastapi import Request
 
 from graders.proctor.problems import Refused
+from graders.scopes import Scope
 
-SCOPE = "custom:labs:learn"
-"""What a token must be allowed to do. A token made for something else works on no attempt."""
 BELIEVED = 20.0
 """Seconds for which an answer of the hub is believed: the delay of a revocation."""
 _REMEMBERED = 10_000
@@ -25,13 +24,41 @@ _UNKNOWN = (
 
 
 @dataclass(frozen=True)
+class Caller:
+    """Somebody the hub knows, and what their token allows."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+    @property
+    def learner(self) -> bool:
+        """Whether they may work on labs."""
+        return Scope.LEARN in self.scopes
+
+    @property
+    def instructor(self) -> bool:
+        """Whether they may see and judge the work of all."""
+        return Scope.AUTHOR in self.scopes
+
+    @property
+    def certifier(self) -> bool:
+        """Whether they may read and verify what was signed."""
+        return Scope.CERTIFY in self.scopes
+
+    @property
+    def staff(self) -> bool:
+        """Whether they may read the work of all."""
+        return self.instructor or self.certifier
+
+
+@dataclass(frozen=True)
 class _Known:
-    learner: str
+    caller: Caller
     until: float
 
 
 class HubIdentity:
-    """Knows learners by asking the hub, and the spawner by the shared secret."""
+    """Knows people by asking the hub, and the spawner by the shared secret."""
 
     def __init__(self, api: httpx.AsyncClient, spawner_secret: str) -> None:
         """Use a client whose base address is the hub's API."""
@@ -39,12 +66,12 @@ class HubIdentity:
         self._secret = spawner_secret.encode()
         self._known: dict[str, _Known] = {}
 
-    async def learner(self, request: Request) -> str:
-        """Return the name of the learner who calls.
+    async def caller(self, request: Request) -> Caller:
+        """Return who calls.
 
         Raises:
-            Refused: 401 without a good token, 403 when it does not allow to learn, 503 when the
-                hub does not answer.
+            Refused: 401 without a good token, 403 when it has nothing to do with labs, 503 when
+                the hub does not answer.
         """
         token = _credential(request, ("token", "bearer"))
         digest = hashlib.sha256(token.encode()).hexdigest()
@@ -53,7 +80,7 @@ class HubIdentity:
             self._known.pop(digest, None)
             known = _Known(await self._ask(token), time.monotonic() + BELIEVED)
             self._remember(digest, known)
-        return known.learner
+        return known.caller
 
     def spawner(self, request: Request) -> None:
         """Let only the spawner through.
@@ -65,7 +92,7 @@ class HubIdentity:
         if not hmac.compare_digest(given.encode(), self._secret):
             raise Refused(HTTPStatus.UNAUTHORIZED, "only the hub starts attempts")
 
-    async def _ask(self, token: str) -> str:
+    async def _ask(self, token: str) -> Caller:
         try:
             answer = await self._api.get("user", headers={"Authorization": f"token {token}"})
         except httpx.HTTPError as error:
@@ -78,9 +105,10 @@ class HubIdentity:
         if answer.status_code != HTTPStatus.OK:
             raise Refused(HTTPStatus.UNAUTHORIZED, _UNKNOWN)
         owner = answer.json()
-        if owner.get("kind") != "user" or SCOPE not in owner.get("scopes", ()):
+        scopes = frozenset(scope for scope in Scope if scope.value in owner.get("scopes", ()))
+        if owner.get("kind") != "user" or not scopes:
             raise Refused(HTTPStatus.FORBIDDEN, "this token does not allow to work on labs")
-        return str(owner["name"])
+        return Caller(str(owner["name"]), scopes)
 
     def _remember(self, digest: str, known: _Known) -> None:
         if len(self._known) >= _REMEMBERED:

@@ -14,8 +14,10 @@ from starlette.exceptions import HTTPException
 from clusters.errors import AssayError, InputInvalid, NotFound
 from graders.attempts import AttemptEnded
 from graders.errors import Cancelled
+from graders.ledger.statements import AppealAnswered, AppealPending
 
 log = logging.getLogger("assay.proctor")
+_CONFLICTS = (AttemptEnded, Cancelled, AppealPending, AppealAnswered)
 
 
 class Refused(AssayError):
@@ -84,7 +86,7 @@ def status_of(error: Exception) -> HTTPStatus:
         return error.status
     if isinstance(error, NotFound):
         return HTTPStatus.NOT_FOUND
-    if isinstance(error, AttemptEnded | Cancelled):
+    if isinstance(error, _CONFLICTS):
         return HTTPStatus.CONFLICT
     if isinstance(error, InputInvalid):
         return HTTPStatus.UNPROCESSABLE_ENTITY

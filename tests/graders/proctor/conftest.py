@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,11 +44,17 @@ tasks:
 
 
 class FakeHub(ThreadingHTTPServer):
-    """Knows three tokens, and no notebook server."""
+    """Knows a few tokens, and no notebook server."""
 
     owners: ClassVar[dict[str, dict[str, Any]]] = {
         "token-of-ada": {"kind": "user", "name": "ada", "scopes": ["custom:labs:learn"]},
         "token-of-bob": {"kind": "user", "name": "bob", "scopes": ["custom:labs:learn"]},
+        "token-of-grace": {
+            "kind": "user",
+            "name": "grace",
+            "scopes": ["custom:labs:author", "custom:labs:learn"],
+        },
+        "token-of-carol": {"kind": "user", "name": "carol", "scopes": ["custom:labs:certify"]},
         "token-for-mail": {"kind": "user", "name": "ada", "scopes": ["read:users:name!user=ada"]},
     }
 
@@ -220,42 +227,57 @@ class Running:
 
 
 @pytest.fixture
-def proctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    (tmp_path / "labs" / "tiny").mkdir(parents=True)
-    (tmp_path / "labs" / "tiny" / "lab.yaml").write_text(LAB)
-    monkeypatch.setenv("ASSAY_LABS", str(tmp_path / "labs"))
-    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+def proctor(tmp_path: Path) -> Iterator[Running]:
+    with run_proctor(tmp_path) as running:
+        yield running
+
+
+@contextmanager
+def run_proctor(folder: Path) -> Iterator[Running]:
+    """Let a proctor answer, with a ledger and a lab of its own in `folder`."""
+    (folder / "labs" / "tiny").mkdir(parents=True)
+    (folder / "labs" / "tiny" / "lab.yaml").write_text(LAB)
     hub = FakeHub()
-    ledger = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "keys")
-    attempts = FakeAttempts(ledger, tmp_path)
-    listener = socket.create_server(("127.0.0.1", 0))
-    settings = Settings(
-        host="127.0.0.1",
-        port=listener.getsockname()[1],
-        prefix="/services/proctor",
-        api_url=f"http://127.0.0.1:{hub.server_port}/hub/api",
-        api_token="the proctor's token",
-        patience=1.0,
-        gradings=2,
-    )
-    app = create_app(settings, attempts, ledger, SECRET)  # type: ignore[arg-type]
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
-    threads = [
-        threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.05}),
-        threading.Thread(target=server.run, kwargs={"sockets": [listener]}),
-    ]
-    for thread in threads:
-        thread.start()
-    running = Running(f"http://127.0.0.1:{settings.port}/services/proctor", attempts, hub)
-    running.wait_until(lambda: server.started)
-    yield running
-    attempts.hold.set()
-    server.should_exit = True
-    hub.shutdown()
-    for thread in threads:
-        thread.join(20)
-    hub.server_close()
-    ledger.close()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ASSAY_LABS", str(folder / "labs"))
+        environment.setenv("ASSAY_HOME", str(folder))
+        ledger = open_ledger(f"sqlite:///{folder / 'ledger.db'}", folder / "keys")
+        attempts = FakeAttempts(ledger, folder)
+        listener = socket.create_server(("127.0.0.1", 0))
+        settings = Settings(
+            host="127.0.0.1",
+            port=listener.getsockname()[1],
+            prefix="/services/proctor",
+            api_url=f"http://127.0.0.1:{hub.server_port}/hub/api",
+            api_token="the proctor's token",
+            patience=1.0,
+            gradings=2,
+        )
+        app = create_app(settings, attempts, ledger, SECRET)  # type: ignore[arg-type]
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+        threads = [
+            threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.05}),
+            threading.Thread(target=server.run, kwargs={"sockets": [listener]}),
+        ]
+        for thread in threads:
+            thread.start()
+        running = Running(f"http://127.0.0.1:{settings.port}/services/proctor", attempts, hub)
+        running.wait_until(lambda: server.started)
+        yield running
+        attempts.hold.set()
+        server.should_exit = True
+        hub.shutdown()
+        for thread in threads:
+            thread.join(20)
+        hub.server_close()
+        ledger.close()
+
+
+@pytest.fixture(scope="module")
+def shared_proctor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A proctor for all tests of a module that ask it many things."""
+    with run_proctor(tmp_path_factory.mktemp("proctor")) as running:
+        yield running
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:

@@ -1,0 +1,122 @@
+"""The routes of attempts: a learner reaches their own and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from graders.ledger import Attempt
+from graders.proctor.documents import AttemptDocument, AttemptsQuery, AttemptWithTasks, CheckBody
+from graders.proctor.doors import Learner, Own, Readable, the_proctor
+from graders.proctor.openapi import refusals
+from graders.proctor.problems import problem
+from graders.proctor.streams import EVENTS, LINES, NDJSON, event_by_event, line_by_line
+from graders.proctor.view import attempt_document
+from graders.report import Report
+
+if TYPE_CHECKING:
+    from graders.proctor.app import Proctor
+
+router = APIRouter(tags=["attempts"])
+
+
+@router.get("/attempts", response_model=list[AttemptDocument], responses=refusals(403))
+async def attempts(
+    request: Request,
+    learner: Learner,
+    query: Annotated[AttemptsQuery, Query()],
+) -> JSONResponse:
+    """Return the caller's attempts, newest first."""
+    ledger = the_proctor(request).ledger
+    found = await asyncio.to_thread(ledger.attempts, learner.name, query.lab)
+    return JSONResponse([attempt.to_json() for attempt in found])
+
+
+@router.get("/attempts/{id}", response_model=AttemptWithTasks, responses=refusals(403, 404))
+async def attempt(request: Request, readable: Readable) -> JSONResponse:
+    """Return one attempt and the state of its tasks."""
+    return JSONResponse(await _document(the_proctor(request), readable))
+
+
+@router.get("/attempts/{id}/reports", response_model=list[Report], responses=refusals(403, 404))
+async def reports(request: Request, readable: Readable) -> JSONResponse:
+    """Return what every grading of an attempt found, oldest first; regrades among them."""
+    found = await asyncio.to_thread(the_proctor(request).ledger.reports, readable.id)
+    return JSONResponse([report.to_json() for report in found])
+
+
+@router.post(
+    "/attempts/{id}/checks",
+    response_model=Report,
+    responses={200: {"content": LINES}, **refusals(403, 404, 409)},
+)
+async def check(
+    request: Request,
+    own: Own,
+    body: CheckBody | None = None,
+    accept: Annotated[str, Header()] = "",
+) -> Response:
+    """Check tasks and return the report.
+
+    Asking again while a check runs takes its place: the older one is answered 409 and counts
+    nothing.
+
+    With `Accept: application/x-ndjson` each result is a line as it is found, the report the last;
+    after two seconds of silence comes `{"alive": true}`, so that a client notices a dead proctor.
+    """
+    proctor = the_proctor(request)
+    await asyncio.to_thread(proctor.attempts.require_open, own.id)
+    feed = proctor.checks.begin(own, body.tasks if body else None)
+    if NDJSON in accept:
+        return line_by_line(feed)
+    last: dict[str, Any] = {}
+    async for entry in feed.read():
+        last = entry.item
+    if "report" in last:
+        return JSONResponse(last["report"])
+    return problem(int(last["status"]), str(last["error"]))
+
+
+@router.post("/attempts/{id}/finish", response_model=AttemptWithTasks, responses=refusals(403, 404))
+async def finish(request: Request, own: Own) -> JSONResponse:
+    """End an attempt: its cluster is removed, its reports stay. Twice is no error."""
+    proctor = the_proctor(request)
+    await asyncio.to_thread(proctor.attempts.finish, own.id)
+    ended = await asyncio.to_thread(proctor.ledger.attempt, own.id)
+    document = await _document(proctor, ended)
+    if own.live:
+        proctor.events.publish(own.id, "attempt", document)
+    proctor.reconciler.hurry()
+    return JSONResponse(document)
+
+
+@router.get(
+    "/attempts/{id}/events",
+    response_class=Response,
+    responses={
+        200: {"content": EVENTS},
+        204: {"description": "The attempt has ended and nothing follows: stop asking"},
+        **refusals(403, 404),
+    },
+)
+async def events(
+    request: Request, own: Own, last_event_id: Annotated[str | None, Header()] = None
+) -> Response:
+    """Follow an attempt: `result`, `report` and `attempt` events, resumable by Last-Event-ID."""
+    proctor = the_proctor(request)
+    after = proctor.events.resumable(own.id, last_event_id)
+    if last_event_id and not own.live and after is None:
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # tells a browser to stop asking
+    if after is not None:
+        return event_by_event(proctor.events.follow(own.id, after, None))
+    newest = proctor.events.newest(own.id)  # before looking, so that nothing is missed
+    snapshot = await _document(proctor, own)
+    return event_by_event(proctor.events.follow(own.id, newest, snapshot))
+
+
+async def _document(proctor: Proctor, attempt: Attempt) -> dict[str, Any]:
+    return await asyncio.to_thread(attempt_document, proctor.ledger, attempt)

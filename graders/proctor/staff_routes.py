@@ -1,0 +1,60 @@
+"""The routes of instructors and certifiers: the work of all, what it rests on, what was signed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from graders.catalogue import find_lab
+from graders.ledger import export_attempt
+from graders.proctor.documents import (
+    AttemptDocument,
+    ExportDocument,
+    LabAttemptsQuery,
+    ReportCardDocument,
+    VerificationDocument,
+)
+from graders.proctor.doors import OfStaff, Slug, Staff, the_proctor
+from graders.proctor.openapi import refusals
+from graders.rehearsal.cards import card_of
+
+router = APIRouter(tags=["instructors and certifiers"])
+
+
+@router.get("/labs/{slug}/attempts", response_model=list[AttemptDocument], responses=refusals(403))
+async def attempts_of_lab(
+    request: Request,
+    slug: Slug,
+    staff: Staff,
+    query: Annotated[LabAttemptsQuery, Query()],
+) -> JSONResponse:
+    """Return everybody's attempts at a lab, newest first."""
+    states = None if query.state is None else [query.state]
+    found = await asyncio.to_thread(the_proctor(request).ledger.attempts, None, slug, states)
+    return JSONResponse([attempt.to_json() for attempt in found])
+
+
+@router.get(
+    "/labs/{slug}/report-card", response_model=ReportCardDocument, responses=refusals(403, 404)
+)
+async def report_card(request: Request, slug: Slug, staff: Staff) -> JSONResponse:
+    """Return what proves a lab's checks, and whether it still does."""
+    status = await asyncio.to_thread(lambda: card_of(find_lab(slug)))
+    return JSONResponse(status.to_json())
+
+
+@router.get("/attempts/{id}/export", response_model=ExportDocument, responses=refusals(403, 404))
+async def export(request: Request, attempt: OfStaff) -> JSONResponse:
+    """Return everything that was signed about an attempt, to be verified anywhere."""
+    ledger = the_proctor(request).ledger
+    return JSONResponse(await asyncio.to_thread(export_attempt, ledger, attempt.id))
+
+
+@router.get("/ledger/verification", response_model=VerificationDocument, responses=refusals(403))
+async def verification(request: Request, staff: Staff) -> JSONResponse:
+    """Check every link, signature and verdict of the whole ledger."""
+    problems = await asyncio.to_thread(the_proctor(request).ledger.verify)
+    return JSONResponse({"true": not problems, "problems": problems})
