@@ -27,6 +27,8 @@ from graders.errors import GradingError
 from graders.kubeconfig import Kubeconfig
 from graders.lab import Lab
 from graders.messages import Kind, Order, OrderedTask, Sender
+from graders.rendering import render_safeguards
+from graders.safeguards.recording import KEY, record_safeguards
 from graders.turns import turn
 from graders.variant import Variant
 from graders.view import ClusterView
@@ -44,12 +46,13 @@ def record_baseline(lab: Lab, variant: Variant, cluster: Cluster) -> dict[str, A
     """Record the starting state of a cluster, in a process of its own.
 
     Returns:
-        What the lab recorded; nothing for a lab without `checks/baseline.py`.
+        What the lab recorded, and under `safeguards` the objects of its safeguards; nothing for a
+        lab that has neither.
 
     Raises:
         GradingError: it could not be recorded; the sentence says why.
     """
-    if not (lab.folder / "checks" / FILE).is_file():
+    if not (lab.folder / "checks" / FILE).is_file() and not lab.document.safeguards:
         return {}
 
     def order(pipe: int) -> Order:
@@ -89,6 +92,7 @@ def _order(lab: Lab, variant: Variant, cluster: Cluster, pipe: int) -> Order:
         values=dict(variant.values),
         baseline={},
         tasks=(OrderedTask(id="baseline", seconds=SECONDS),),
+        safeguards=render_safeguards(lab, variant),
     )
 
 
@@ -105,10 +109,22 @@ def record_in_worker(
     (task,) = order.tasks
     with conduct.watch(task.seconds), ApiServer(kubeconfig) as api:
         view = ClusterView(api, order.audit_log, discovery)
-        value = _call(_load_record(order.checks / FILE), view, Variant(order.seed, order.values))
+        value = _record(order, view)
     if conduct.problem:
         raise GradingError(conduct.problem)
-    sender.send(Kind.BASELINE, value=_complete(value))
+    sender.send(Kind.BASELINE, value=value)
+
+
+def _record(order: Order, view: ClusterView) -> dict[str, Any]:
+    recorded: dict[str, Any] = {}
+    path = order.checks / FILE
+    if path.is_file():
+        recorded = _complete(_call(_load_record(path), view, Variant(order.seed, order.values)))
+    if KEY in recorded:
+        raise GradingError(f"{FILE}: record() must not return {KEY!r}: lab.yaml says what they are")
+    if order.safeguards:
+        recorded[KEY] = record_safeguards(view, order.safeguards)
+    return recorded
 
 
 def _load_record(path: Path) -> Callable[[ClusterView, Variant], Any]:

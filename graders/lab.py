@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from clusters.capability import Capability
 from clusters.errors import InputInvalid
 from clusters.problems import describe_problems, matching
+from graders.safeguards.safeguard import Safeguard, problems_of
 from graders.timing import LONGEST, Mode, Timing
 from graders.variant import ParameterSpec, order_of_draw
 
@@ -123,12 +124,19 @@ class LabDocument(_Strict):
     capabilities: tuple[Capability, ...] = (Capability.SCHEDULING,)
     parameters: dict[str, ParameterSpec] = Field(default_factory=dict)
     tasks: tuple[Task, ...] = Field(min_length=1, max_length=40)
+    safeguards: tuple[Safeguard, ...] = Field(default=(), max_length=40)
 
     @model_validator(mode="after")
     def _task_ids_differ(self) -> LabDocument:
         ids = [task.id for task in self.tasks]
         if twice := sorted({i for i in ids if ids.count(i) > 1}):
             raise ValueError(f"tasks: the id {', '.join(twice)} is used twice")
+        return self
+
+    @model_validator(mode="after")
+    def _safeguards_fit_the_tasks(self) -> LabDocument:
+        if problems := problems_of(self.safeguards, [task.id for task in self.tasks]):
+            raise ValueError("; ".join(problems))
         return self
 
     @model_validator(mode="after")
@@ -176,7 +184,8 @@ class Lab:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the catalogue shows; no parameters, which could be answers."""
-        document = self.document.model_dump(mode="json", by_alias=True, exclude={"parameters"})
+        hidden: Any = {"parameters": True, "safeguards": {"__all__": {"object"}}}
+        document = self.document.model_dump(mode="json", by_alias=True, exclude=hidden)
         return {**document, "points": self.points}
 
 

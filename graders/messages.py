@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from graders.errors import GradingError
+from graders.safeguards.safeguard import Safeguard
 from graders.timing import Timing
 from graders.variant import Value
 
@@ -64,6 +65,8 @@ class Order(_Model):
     """The variant's parameters."""
     baseline: dict[str, Any]
     tasks: tuple[OrderedTask, ...]
+    safeguards: tuple[Safeguard, ...] = ()
+    """Filled in."""
 
 
 class Kind(StrEnum):

@@ -26,6 +26,8 @@ from graders.discovery import Discovery
 from graders.kubeconfig import Kubeconfig
 from graders.messages import Kind, Order, OrderedTask, Sender
 from graders.report import CheckResult, Outcome
+from graders.safeguards import guarding
+from graders.safeguards.recording import KEY as SAFEGUARDS
 from graders.variant import Variant
 from graders.view import ClusterView
 
@@ -84,7 +86,7 @@ class ChecksPlugin:
     @pytest.fixture
     def baseline(self) -> dict[str, Any]:
         """What `checks/baseline.py` recorded after set-up."""
-        return dict(self._order.baseline)
+        return {k: v for k, v in self._order.baseline.items() if k != SAFEGUARDS}
 
     @pytest.fixture
     def learner(self) -> str:
@@ -133,8 +135,18 @@ class ChecksPlugin:
         values = {n: v for n, v in pyfuncitem.funcargs.items() if n in names}
         run = self._run
         assert run is not None
-        timing.decide(lambda: run.look(function, values), run.task.timing)
+        guarding.guarded(
+            lambda: timing.decide(lambda: run.look(function, values), run.task.timing),
+            lambda: self._require_intact(pyfuncitem, run.task),
+        )
         return True
+
+    def _require_intact(self, item: pytest.Function, task: OrderedTask) -> None:
+        """Say no where a safeguard of the task is broken."""
+        if safeguards := [s for s in self._order.safeguards if s.guards_task(task.id)]:
+            cluster = item._request.getfixturevalue("cluster")
+            records = self._order.baseline.get(SAFEGUARDS) or {}
+            guarding.require_intact(cluster, safeguards, records)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:

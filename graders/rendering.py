@@ -15,6 +15,7 @@ from clusters.errors import InputInvalid
 from clusters.inventory import Inventory, default_inventory, parse_inventory
 from graders.formative.release import learner_copy
 from graders.lab import Lab
+from graders.safeguards.safeguard import Safeguard, fill_in_safeguards
 from graders.templating import fill_in
 from graders.variant import Variant
 
@@ -56,6 +57,16 @@ def render_manifests(lab: Lab, variant: Variant) -> list[dict[str, Any]]:
     if problems:
         raise InputInvalid(problems)
     return objects
+
+
+def render_safeguards(lab: Lab, variant: Variant) -> tuple[Safeguard, ...]:
+    """Return the lab's safeguards with their objects as this variant calls them.
+
+    Raises:
+        InputInvalid: with every problem of `safeguards` in lab.yaml.
+    """
+    origin = str(lab.folder / "lab.yaml")
+    return fill_in_safeguards(lab.document.safeguards, variant.values, origin)
 
 
 def render_notebook(lab: Lab, variant: Variant) -> dict[str, Any]:

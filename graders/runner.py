@@ -20,6 +20,7 @@ from typing import Any
 from graders.errors import Cancelled, GradingError
 from graders.lab import Lab, Task
 from graders.messages import Kind, Order, OrderedTask, Purpose
+from graders.rendering import render_safeguards
 from graders.report import CheckResult, Outcome, Report, Trigger
 from graders.turns import turn
 from graders.variant import Value, Variant, draw_variant
@@ -246,6 +247,7 @@ def _order(job: GradingJob, purpose: Purpose, tasks: Sequence[Task], pipe: int) 
         tasks=tuple(
             OrderedTask(id=task.id, seconds=task.limit, timing=task.timing) for task in tasks
         ),
+        safeguards=render_safeguards(job.lab, job.variant),
     )
 
 

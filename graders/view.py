@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from graders import probes, provenance, waiting
-from graders.api import ApiServer, Refusal
+from graders import probes, provenance, services, waiting
+from graders.api import ApiServer, Fetched, Refusal
 from graders.audit import AuditEvent, AuditLog, AuditQuery, OpenLog
 from graders.checks import CheckFailed
 from graders.discovery import Discovery, ResourceType
 from graders.errors import AuditIncomplete, RequestInvalid
 from graders.evidence import Evidence
 from graders.probes import DryRun, Probe, ProbeObject
+from graders.subject import subject_of
 
 T = TypeVar("T")
 AuditEvents: TypeAlias = list[AuditEvent]
@@ -262,7 +263,7 @@ class ClusterView:
         Raises:
             GradingError: the server could not be asked.
         """
-        subject = _subject(user, service_account, groups)
+        subject = subject_of(user, service_account, groups)
         plural, _, subresource = resource.partition("/")
         plural, _, group = plural.partition(".")
         attributes = {
@@ -280,6 +281,25 @@ class ClusterView:
         }
         answer = self._api.post(_REVIEWS, review)
         return bool(answer["status"].get("allowed"))
+
+    def ask_service(
+        self, service: str, namespace: str, port: str | int, path: str = "/", scheme: str = "http"
+    ) -> Fetched:
+        """Return what a Service answers to a GET, asked through the API server.
+
+        Args:
+            service: name of the Service.
+            namespace: where it is.
+            port: number or name.
+            path: with the query, beginning with a slash.
+            scheme: `http` or `https`.
+
+        Raises:
+            CheckFailed: there is no such Service, or nobody behind it takes the call.
+            GradingError: the server could not be asked, or this cluster has no network.
+        """
+        self.get("Service", service, namespace)
+        return services.ask_service(self._api, namespace, service, port, path, scheme)
 
     def audit(
         self,
@@ -383,22 +403,3 @@ class ClusterView:
 def _is_a_name(name: str) -> bool:
     """Whether a URL can name it; a check may look for whatever a learner wrote."""
     return bool(name) and name not in (".", "..") and "/" not in name and "%" not in name
-
-
-def _subject(
-    user: str | None, service_account: str | None, groups: Sequence[str]
-) -> dict[str, Any]:
-    if (user is None) == (service_account is None):
-        raise RequestInvalid("can_i: give either user or service_account")
-    if service_account is None:
-        return {"user": user, "groups": ["system:authenticated", *groups]}
-    namespace, _, name = service_account.partition("/")
-    return {
-        "user": f"system:serviceaccount:{namespace}:{name}",
-        "groups": [
-            "system:serviceaccounts",
-            f"system:serviceaccounts:{namespace}",
-            "system:authenticated",
-            *groups,
-        ],
-    }

@@ -13,7 +13,12 @@ from clusters.spec import ClusterSpec
 from graders.assurance import Assurance
 from graders.lab import DEADLINE_FACTOR, Lab
 from graders.ledger import LEARNER_LIMIT, Attempt, AttemptState, timestamp
-from graders.rendering import render_inventory, render_manifests, render_notebook
+from graders.rendering import (
+    render_inventory,
+    render_manifests,
+    render_notebook,
+    render_safeguards,
+)
 from graders.variant import Variant, draw_variant
 
 OWNER = "attempt:"
@@ -82,7 +87,7 @@ def require_rendering(lab: Lab, variant: Variant) -> None:
         InputInvalid: with every problem of every file.
     """
     problems: list[str] = []
-    for render in (render_inventory, render_manifests, render_notebook):
+    for render in (render_inventory, render_manifests, render_safeguards, render_notebook):
         try:
             render(lab, variant)
         except InputInvalid as error:

@@ -9,7 +9,13 @@ from typing import Any
 
 from clusters.errors import InputInvalid
 from graders.lab import Lab
-from graders.rendering import cell_source, read_notebook, render_inventory, render_manifests
+from graders.rendering import (
+    cell_source,
+    read_notebook,
+    render_inventory,
+    render_manifests,
+    render_safeguards,
+)
 from graders.templating import names_used
 from graders.variant import Variant, draw_variant
 
@@ -25,6 +31,11 @@ def inventory_problems(lab: Lab) -> list[str]:
 def manifest_problems(lab: Lab) -> list[str]:
     """Return what is wrong with `manifests/` for any of the seeds."""
     return problems_for_seeds(lab, render_manifests)
+
+
+def safeguard_problems(lab: Lab) -> list[str]:
+    """Return what is wrong with the objects of safeguards for any of the seeds."""
+    return problems_for_seeds(lab, render_safeguards)
 
 
 def problems_for_seeds(lab: Lab, render: Callable[[Lab, Variant], Any]) -> list[str]:
@@ -48,6 +59,8 @@ def unused_parameters(lab: Lab) -> Iterator[str]:
 def _names_in_templates(lab: Lab) -> set[str]:
     paths = [lab.folder / "inventory.yaml", *(lab.folder / "manifests").glob("*.yaml")]
     texts = [_text(path) for path in paths]
+    for safeguard in lab.document.safeguards:
+        texts += [safeguard.object.name, safeguard.object.namespace or ""]
     try:
         texts += [cell_source(c) for c in read_notebook(lab.folder / "notebook.ipynb")["cells"]]
     except InputInvalid:

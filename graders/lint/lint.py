@@ -8,7 +8,12 @@ from pathlib import Path
 from clusters.errors import InputInvalid
 from graders.lab import Lab, load_lab
 from graders.lint.check_functions import check_problems
-from graders.lint.filled_in import inventory_problems, manifest_problems, unused_parameters
+from graders.lint.filled_in import (
+    inventory_problems,
+    manifest_problems,
+    safeguard_problems,
+    unused_parameters,
+)
 from graders.lint.notebook import notebook_problems
 from graders.lint.scripts import mutant_problems, script_problems, solution_problems
 
@@ -39,6 +44,7 @@ def _content_problems(lab: Lab) -> Iterator[str]:
     yield from unused_parameters(lab)
     yield from inventory_problems(lab)
     yield from manifest_problems(lab)
+    yield from safeguard_problems(lab)
     yield from notebook_problems(lab)
     yield from check_problems(lab)
     yield from solution_problems(lab)

@@ -13,6 +13,7 @@ from clusters.capability import Capability
 from clusters.inventory import DeviceGroup, Inventory, InventoryNode
 from graders.authoring import new_lab
 from graders.lab import LabDocument, Task
+from graders.safeguards.safeguard import Safeguard
 from graders.variant import ParameterSpec
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -20,6 +21,7 @@ PAGE = (DOCS / "lab-yaml.md").read_text(encoding="utf-8")
 TABLES: dict[type[BaseModel], str] = {
     LabDocument: "## The lab",
     Task: "## A task",
+    Safeguard: "## A safeguard",
     ParameterSpec: "## A parameter",
     Inventory: "## inventory.yaml",
     InventoryNode: "Each node:",

@@ -105,7 +105,7 @@ def test_a_deployment_made_again_in_its_best_state_is_not_the_one_to_repair(
     desk.create({**repaired, "metadata": metadata})
     desk.kubectl("rollout", "status", f"deployment/{name}", "--namespace", serving)
 
-    desk.expect_failed("repair-workload", "is not the one that you were given")
+    desk.expect_failed("repair-workload", "was deleted and made again at")
 
 
 def test_results_made_again_are_not_what_the_job_left(
@@ -118,7 +118,7 @@ def test_results_made_again_are_not_what_the_job_left(
     desk.kubectl("delete", "configmap", "results", "--namespace", nightly)
     desk.create({**results, "metadata": {"name": "results", "namespace": nightly}})
 
-    desk.expect_failed("release-devices", "is not what the job left")
+    desk.expect_failed("release-devices", "was deleted and made again at")
 
 
 def test_two_labs_at_once_do_not_touch_each_other(

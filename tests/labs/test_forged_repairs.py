@@ -27,8 +27,8 @@ def deployment(desk: Desk) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_deployment_scaled_to_nothing_is_not_repaired(desk: Desk) -> None:
-    desk.kubectl("scale", *chat(desk), "--replicas=0")
+def test_a_deployment_scaled_down_is_not_repaired(desk: Desk) -> None:
+    desk.kubectl("scale", *chat(desk), "--replicas=1")
 
     desk.expect_failed("repair-workload", "scaled down")
 
@@ -110,6 +110,17 @@ def test_pods_of_ones_own_beside_the_deployment_are_no_repair(desk: Desk) -> Non
     desk.expect_failed("repair-workload", "does not run with all its replicas")
 
 
+@pytest.mark.usefixtures("deployment")
+def test_a_deployment_that_was_scaled_to_nothing_stays_so_for_the_grader(desk: Desk) -> None:
+    """The last attack on it in this lab: nothing can make it good again."""
+    desk.kubectl("scale", *chat(desk), "--replicas=0")
+    desk.expect_failed("repair-workload", "was scaled to zero at")
+    desk.kubectl("scale", *chat(desk), "--replicas=2")
+    desk.solve("repair-workload")
+
+    desk.expect_failed("repair-workload", "was scaled to zero at")
+
+
 def test_pods_called_completed_still_hold_their_devices(desk: Desk) -> None:
     """The claim controller believes the status; the Pod, on a real node, would run on."""
     nightly = ("--namespace", desk.variant["nightly"])
@@ -165,7 +176,7 @@ def test_a_neighbour_made_again_is_another_neighbour(desk: Desk) -> None:
     desk.create(*again)
     desk.await_condition("pod/render", "condition=Ready", neighbour)
 
-    desk.expect_failed("release-devices", "not the one that was there")
+    desk.expect_failed("release-devices", "was deleted and made again at")
 
 
 def chat(desk: Desk) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""What must not have changed: the platform's devices, and the objects that have to survive."""
+"""What must not have changed: the platform's devices, and what work that has to go on uses.
+
+Which objects have to survive is said by the safeguards in lab.yaml.
+"""
 
 from typing import Any
 
@@ -11,25 +14,21 @@ START_SECONDS = 30
 def record(cluster: ClusterView, variant: Variant) -> dict[str, Any]:
     """Return identities and devices, once everything that can start has started."""
     deployment = cluster.get("Deployment", variant["chat"], variant["serving"])
-    results = cluster.get("ConfigMap", "results", variant["nightly"])
     for pod in cluster.list("Pod", variant["nightly"]):
         _await_running(cluster, pod["metadata"]["name"], variant["nightly"])
     return {
         "inventory": record_inventory(cluster, "gpu.assay.dev", "gpu.assay.dev"),
-        "chat": {"uid": deployment["metadata"]["uid"], "spec": deployment["spec"]},
-        "results": {"uid": results["metadata"]["uid"], "data": results["data"]},
+        "chat": deployment["spec"],
         "render": _render(cluster, variant["neighbour"]),
     }
 
 
-def _render(cluster: ClusterView, namespace: str) -> dict[str, Any]:
+def _render(cluster: ClusterView, namespace: str) -> list[dict[str, Any]]:
+    """Return the devices of the neighbour."""
     _await_running(cluster, "render", namespace)
     claim = cluster.get("ResourceClaim", "scratch-0", namespace)
-    return {
-        "pod": cluster.get("Pod", "render", namespace)["metadata"]["uid"],
-        "claim": claim["metadata"]["uid"],
-        "devices": claim["status"]["allocation"]["devices"]["results"],
-    }
+    devices: list[dict[str, Any]] = claim["status"]["allocation"]["devices"]["results"]
+    return devices
 
 
 def _await_running(cluster: ClusterView, pod: str, namespace: str) -> None:
