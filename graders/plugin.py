@@ -22,6 +22,7 @@ from graders import explain, timing
 from graders.api import ApiServer
 from graders.checks import TASK_ATTRIBUTE
 from graders.conduct import Conduct
+from graders.declarative.collecting import collect_declared
 from graders.discovery import Discovery
 from graders.kubeconfig import Kubeconfig
 from graders.messages import Kind, Order, OrderedTask, Sender
@@ -94,6 +95,12 @@ class ChecksPlugin:
         return self._order.learner
 
     # Collection
+
+    def pytest_collect_file(
+        self, file_path: Path, parent: pytest.Collector
+    ) -> pytest.Collector | None:
+        """Let pytest collect declarative checks too."""
+        return collect_declared(file_path, parent)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self, obj: object) -> list[pytest.Item] | None:

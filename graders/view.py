@@ -287,13 +287,6 @@ class ClusterView:
     ) -> Fetched:
         """Return what a Service answers to a GET, asked through the API server.
 
-        Args:
-            service: name of the Service.
-            namespace: where it is.
-            port: number or name.
-            path: with the query, beginning with a slash.
-            scheme: `http` or `https`.
-
         Raises:
             CheckFailed: there is no such Service, or nobody behind it takes the call.
             GradingError: the server could not be asked, or this cluster has no network.
