@@ -30,9 +30,10 @@ LONGEST_LIST = 1000
 LARGEST = 8 << 20
 """Bytes of all the objects of one expression, as JSON."""
 _TYPE = cel.Type
-# Types that nothing else has, so that comparing them with a number is refused when compiling.
+# Types that comparing with a number is refused of when compiling. When evaluating, functions are
+# told apart only by map and list.
 _QUANTITY = _TYPE.Map(_TYPE.STRING, _TYPE.STRING)
-_VERSION = _TYPE.Map(_TYPE.INT, _TYPE.STRING)
+_VERSION = _TYPE.List(_TYPE.STRING)
 _NO_KEY = "NOT_FOUND: "
 
 
@@ -80,7 +81,11 @@ def evaluate(expression: str, names: Collection[str], data: Mapping[str, Any]) -
         CelInvalid: it cannot be compiled.
         GradingError: it could not be evaluated.
     """
-    value = compile_expression(expression, frozenset(names)).eval(data=dict(data))
+    compiled = compile_expression(expression, frozenset(names))
+    try:
+        value = compiled.eval(data=dict(data))
+    except (RuntimeError, ArithmeticError, TypeError, ValueError) as error:
+        raise GradingError(f"The expression cannot be evaluated: {shorten(str(error))}") from error
     if value.type() != _TYPE.ERROR:
         return value.plain_value()
     problem = str(value.value())
@@ -181,11 +186,17 @@ def _comparison(name: str, compare: Callable[[Any, Any], Any]) -> Any:
             returns,
             [type_, type_],
             is_member=True,
-            impl=lambda a, b, key=key: compare(key(a), key(b)),
+            impl=_comparing(compare, key),
         )
         for place, (type_, key) in enumerate(((_QUANTITY, _amount), (_VERSION, _version_key)))
     ]
     return cel.FunctionDecl(name, overloads)
+
+
+def _comparing(
+    compare: Callable[[Any, Any], Any], key: Callable[[Any], Any]
+) -> Callable[[Any, Any], Any]:
+    return lambda a, b: compare(key(a), key(b))
 
 
 def _arithmetic(name: str, combine: Callable[[Decimal, Decimal], Decimal]) -> Any:
@@ -203,10 +214,10 @@ def _as_quantity(value: Any) -> dict[str, str]:
     return {"quantity": f"{amount.normalize():f}"}
 
 
-def _as_version(text: str) -> dict[int, str]:
+def _as_version(text: str) -> list[str]:
     if parse_version(text) is None:
         raise ValueError(f"{text} is no semantic version")
-    return {0: text}
+    return [text]
 
 
 def _amount(value: Any) -> Decimal:

@@ -99,8 +99,10 @@ def _problems(path: Path, numbered: list[tuple[int, Any]]) -> Iterator[str]:
     if not numbered:
         yield f"{path}: holds no check"
     for number, document in numbered:
-        if not isinstance(document, Mapping) or not isinstance(document.get("task"), str):
-            yield f"{path}: document {number}: task: is missing"
+        task = document.get("task") if isinstance(document, Mapping) else None
+        if not isinstance(task, str):
+            what = "is missing" if task is None else "must be a text; put it in quotes"
+            yield f"{path}: document {number}: task: {what}"
 
 
 def _quote(error: yaml.MarkedYAMLError) -> str:
