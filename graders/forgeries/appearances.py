@@ -11,6 +11,12 @@ from graders.forgeries.work import Document
 LATER = "2099-01-01T00:00:00Z"
 """A time that is surely after everything."""
 DRA = "resource.k8s.io/v1"
+RBAC = "rbac.authorization.k8s.io/v1"
+
+
+def metadata(name: str, namespace: str = "") -> Document:
+    """Return the metadata of an object."""
+    return {"name": name, "namespace": namespace} if namespace else {"name": name}
 
 
 def good_status(document: Mapping[str, Any], when: str = "2026-01-01T00:00:00Z") -> Document:

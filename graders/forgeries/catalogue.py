@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from graders.forgeries import copies, statuses
+from graders.forgeries import copies, identities, statuses
 from graders.forgeries.forgery import Forgery
 
-_FAMILIES = (statuses, copies)
+_FAMILIES = (statuses, copies, identities)
 """Modules with forgeries, in the order of the catalogue."""
 
 
