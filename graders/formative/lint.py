@@ -61,6 +61,8 @@ def _source_problems(cell: FormativeCell) -> Iterator[str]:
         begins, ends = (cell.source.count(f"### {edge} {region}") for edge in ("BEGIN", "END"))
         if begins != ends:
             yield f"has {begins} ### BEGIN {region} and {ends} ### END {region}"
+    if "### AUTOTEST" in cell.source or "### HASHED AUTOTEST" in cell.source:
+        yield "has AUTOTEST lines; write the tests out"
     if cell.kind is not CellKind.OTHER and (magic := _magic(cell.source)):
         yield f"{magic!r} is no Python; formative cells are graded without IPython"
 

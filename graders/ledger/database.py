@@ -66,14 +66,19 @@ def connect(url: str) -> Engine:
     )
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the tables of the ledger up to date; safe when several processes do it at once.
+def migrate(engine: Engine, migrations: Path = _MIGRATIONS) -> None:
+    """Bring tables up to date; safe when several processes do it at once.
+
+    Args:
+        engine: the database.
+        migrations: folder of an Alembic history with a version table of its own; by default that
+            of the ledger.
 
     Raises:
         LedgerError: the database cannot be reached or written.
     """
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     try:
         with engine.begin() as connection:
             _lock_out_others(connection)

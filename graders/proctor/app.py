@@ -15,10 +15,12 @@ from starlette.types import Lifespan
 
 from clusters.home import home
 from graders.attempts import Attempts
+from graders.formative.store import FormativeStore
 from graders.ledger import Ledger
-from graders.proctor import attempt_routes, staff_routes, statement_routes
+from graders.proctor import attempt_routes, formative_routes, staff_routes, statement_routes
 from graders.proctor import routes as routes_of_platform
 from graders.proctor.events import Events
+from graders.proctor.formative_routes import FormativeGradings
 from graders.proctor.identity import HubIdentity
 from graders.proctor.metrics import Metrics
 from graders.proctor.notebook_servers import NotebookServers
@@ -49,6 +51,7 @@ class Proctor:
     starts: Starts
     places: Places
     checks: RunningChecks
+    formative: FormativeGradings
     events: Events
     metrics: Metrics
     reconciler: Reconciler
@@ -95,7 +98,8 @@ def described_app(prefix: str = PREFIX, lifespan: Lifespan[FastAPI] | None = Non
         openapi_url=f"{prefix}/openapi.json",
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (routes_of_platform, attempt_routes, statement_routes, staff_routes):
+    own = (attempt_routes, formative_routes, statement_routes, staff_routes)
+    for routes in (routes_of_platform, *own):
         app.include_router(routes.router, prefix=prefix)
     describe(app, prefix)
     answer_with_problems(app)
@@ -126,6 +130,7 @@ def _assemble(
         starts=Starts(attempts, Queue(settings.patience), timings, metrics, starters),
         places=places,
         checks=RunningChecks(attempts, events, metrics, checkers, places),
+        formative=FormativeGradings(attempts, FormativeStore(ledger.engine)),
         events=events,
         metrics=metrics,
         reconciler=Reconciler(attempts, ledger, servers, events, metrics, threads),
