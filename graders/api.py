@@ -164,7 +164,7 @@ class ApiServer:
         if body is not None:
             headers["Content-Type"] = "application/json"
         answer = self._send(method, path, query, headers=headers, body=body)
-        return _answer(method, answer.status, answer.content)
+        return read_answer(method, answer.status, answer.content)
 
     def _send(
         self,
@@ -200,7 +200,8 @@ class ApiServer:
         return Fetched(response.status, headers_found, content)
 
 
-def _answer(method: str, status: int, content: bytes) -> dict[str, Any]:
+def read_answer(method: str, status: int, content: bytes) -> dict[str, Any]:
+    """Return the document that the API server answered; raises like `ApiServer.get`."""
     try:
         document = json.loads(content)
     except ValueError:

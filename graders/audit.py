@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from graders.errors import AuditIncomplete
 
@@ -128,6 +128,16 @@ class AuditQuery:
             self.actor,
         )
         return tuple(f'"{w}"'.encode() for w in wanted if w and _PLAIN_WORD.fullmatch(w))
+
+
+class EventLog(Protocol):
+    """Tells what happened in one cluster, and since when it knows."""
+
+    def events(self, query: AuditQuery) -> Iterator[AuditEvent]:
+        """Yield the wanted events in their order; raises AuditIncomplete."""
+
+    def begins_at(self) -> str:
+        """Return when the first event happened; raises AuditIncomplete."""
 
 
 class AuditLog:

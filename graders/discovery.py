@@ -8,8 +8,8 @@ Kubernetes that an APIService hands to somebody else's server is not believed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 from urllib.parse import quote
 
 from graders.api import ApiServer
@@ -99,11 +99,27 @@ class Discovery:
             self.refresh(api)
         return self._types
 
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Make one that knows what another one knew."""
+        known = cls()
+        known._types = tuple(
+            ResourceType(**{**type_, "verbs": frozenset(type_["verbs"])})
+            for type_ in document["types"]
+        )
+        known._foreign = frozenset(document["foreign"])
+        return known
+
     def refresh(self, api: ApiServer) -> None:
         """Ask again; a CRD may have been added. Raises like `types`."""
         documents = [api.get(path, accept=_AGGREGATED) for path in ("/api", "/apis")]
         self._types = tuple(t for document in documents for t in _resource_types(document))
         self._foreign = frozenset(_foreign_groups(api.items(_APISERVICES)[0]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is known so far as JSON values."""
+        types = [{**asdict(type_), "verbs": sorted(type_.verbs)} for type_ in self._types]
+        return {"types": types, "foreign": sorted(self._foreign)}
 
     def find(
         self, api: ApiServer, word: str, api_version: str | None = None

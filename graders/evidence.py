@@ -41,7 +41,7 @@ class Evidence:
             resourceVersion=metadata.get("resourceVersion", ""),
         )
         if document.get("kind") == "Secret":
-            self._secrets.update(_secret_values(document))
+            self._secrets.update(secret_values(document))
 
     def add_missing(self, kind: str, namespace: str | None, name: str) -> None:
         """Note an object that was looked for and is not there."""
@@ -76,13 +76,21 @@ class Evidence:
             self._beyond += 1
 
 
-def _secret_values(secret: Mapping[str, Any]) -> Iterable[str]:
-    for encoded in (secret.get("data") or {}).values():
+def secret_values(secret: Mapping[str, Any]) -> Iterable[str]:
+    """Yield the values of a Secret that are long enough to be searched for, also decoded."""
+    for encoded in _values(secret.get("data")):
         yield from _worth_hiding(encoded)
         try:
             yield from _worth_hiding(base64.b64decode(encoded).decode())
-        except (binascii.Error, UnicodeDecodeError):
+        except (binascii.Error, UnicodeDecodeError, ValueError):
             continue
+    for plain in _values(secret.get("stringData")):
+        yield from _worth_hiding(plain)
+
+
+def _values(data: object) -> Iterable[str]:
+    values = data.values() if isinstance(data, Mapping) else ()
+    return (value for value in values if isinstance(value, str))
 
 
 def _worth_hiding(value: str) -> Iterable[str]:

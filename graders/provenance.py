@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from graders import clock
-from graders.audit import AuditEvent, AuditLog, AuditQuery
+from graders.audit import AuditEvent, AuditQuery, EventLog
 from graders.checks import CheckFailed
 from graders.errors import AuditIncomplete
 
@@ -20,7 +20,7 @@ WAIT_SECONDS = 3.0
 """The log may lag behind the answer of the API server by this much."""
 
 
-def require_beginning(log: AuditLog, cluster_made_at: str) -> None:
+def require_beginning(log: EventLog, cluster_made_at: str) -> None:
     """Make sure that the log reaches back to the time before the learner came.
 
     Who makes enough noise makes the API server drop the oldest part of its log.
@@ -38,7 +38,7 @@ def require_beginning(log: AuditLog, cluster_made_at: str) -> None:
         raise AuditIncomplete("The audit log of this cluster has lost its beginning")
 
 
-def allocation_of(claim: Mapping[str, Any], log: AuditLog) -> AuditEvent:
+def allocation_of(claim: Mapping[str, Any], log: EventLog) -> AuditEvent:
     """Return the request that gave the claim the allocation it has now.
 
     Raises:
@@ -52,7 +52,7 @@ def allocation_of(claim: Mapping[str, Any], log: AuditLog) -> AuditEvent:
     return _await(lambda: _allocating(log.events(query), current), "allocated", claim)
 
 
-def binding_of(pod: Mapping[str, Any], log: AuditLog) -> AuditEvent:
+def binding_of(pod: Mapping[str, Any], log: EventLog) -> AuditEvent:
     """Return the request that gave the Pod its node.
 
     Raises:

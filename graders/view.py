@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from graders import probes, provenance, services, waiting
 from graders.api import ApiServer, Fetched, Refusal
-from graders.audit import AuditEvent, AuditLog, AuditQuery, OpenLog
+from graders.audit import AuditEvent, AuditLog, AuditQuery, EventLog, OpenLog
 from graders.checks import CheckFailed
 from graders.discovery import Discovery, ResourceType
 from graders.errors import AuditIncomplete, RequestInvalid
@@ -28,6 +28,24 @@ AuditEvents: TypeAlias = list[AuditEvent]
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
+class Witness(Protocol):
+    """Draws the random names of probes, and is there when something is measured."""
+
+    def draw_name(self) -> str:
+        """Return a name that nobody can guess."""
+
+    def observe(self, what: str, look: Callable[[], Any]) -> Any:
+        """Return what `look` measures."""
+
+
+class _Nobody:
+    def draw_name(self) -> str:
+        return probes.random_name()
+
+    def observe(self, what: str, look: Callable[[], Any]) -> Any:
+        return look()
+
+
 class Missing(CheckFailed):
     """The cluster lacks an object, or a kind, that the task asks for."""
 
@@ -39,17 +57,20 @@ class ClusterView:
         api: the API server, with the grader's credential.
         audit_log: the API server's audit log, or what opens it, where the cluster has one.
         discovery: shared by the views of one cluster, so that kinds are asked for once.
+        witness: is there when the check learns what no request to the API server says.
     """
 
     def __init__(
         self,
         api: ApiServer,
-        audit_log: Path | OpenLog | None = None,
+        audit_log: Path | OpenLog | EventLog | None = None,
         discovery: Discovery | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._api = api
-        self._audit_log = None if audit_log is None else AuditLog(audit_log)
+        self._audit_log = _event_log(audit_log)
         self._discovery = discovery or Discovery()
+        self._witness = witness or _Nobody()
         self._drawn: set[str] = set()
         self._uid = ""
         self._log_is_whole = False
@@ -182,7 +203,7 @@ class ClusterView:
 
     def random_name(self) -> str:
         """Draw a name for a probe, where one manifest of it must name another."""
-        name = probes.random_name()
+        name = self._witness.draw_name()
         self._drawn.add(name)
         return name
 
@@ -225,7 +246,7 @@ class ClusterView:
             GradingError: the server could not be asked, or the manifest is not valid at all.
         """
         type_ = self._type_of(manifest)
-        probe = probes.as_probe(manifest, probes.random_name())
+        probe = probes.as_probe(manifest, self._witness.draw_name())
         path = type_.path(probe["metadata"].get("namespace"))
         try:
             self._api.post(path, probe, {"dryRun": "All", "fieldValidation": "Strict"})
@@ -293,6 +314,21 @@ class ClusterView:
         """
         self.get("Service", service, namespace)
         return services.ask_service(self._api, namespace, service, port, path, scheme)
+
+    def observe(self, what: str, look: Callable[[], T]) -> T:
+        """Measure something that the API server does not say, so that it becomes evidence.
+
+        What a check finds out in any other way cannot be judged anew without the cluster.
+
+        Args:
+            what: names the measurement; each has its own name.
+            look: measures; returns a JSON value. A replay does not call it.
+
+        Raises:
+            GradingError: `look` says that it could not be measured.
+        """
+        value: T = self._witness.observe(what, look)
+        return value
 
     def audit(
         self,
@@ -382,7 +418,7 @@ class ClusterView:
         self.evidence.add_event(event.to_evidence())
         return event
 
-    def _log(self) -> AuditLog:
+    def _log(self) -> EventLog:
         """Return the audit log, once it is known to reach back to before the learner came."""
         if self._audit_log is None:
             raise AuditIncomplete("This cluster has no audit log")
@@ -391,6 +427,10 @@ class ClusterView:
             provenance.require_beginning(self._audit_log, made)
             self._log_is_whole = True
         return self._audit_log
+
+
+def _event_log(log: Path | OpenLog | EventLog | None) -> EventLog | None:
+    return AuditLog(log) if isinstance(log, Path) or callable(log) else log
 
 
 def _is_a_name(name: str) -> bool:

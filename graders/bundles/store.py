@@ -1,0 +1,135 @@
+"""EvidenceStore: bundles in a private folder, each under its digest.
+
+A bundle is on disk, and its folder too, before anybody may name it; a process that is killed on
+the way leaves a file that no report names, which `sweep` removes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from clusters.errors import NotFound
+from clusters.home import home
+from graders.bundles.bundle import BundleDamaged, digest_of, pack, unpack
+
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_SUFFIX = ".json.gz"
+GRACE_SECONDS = 3600.0
+"""A bundle that no report names is left alone so long: its report may be on its way."""
+
+
+def evidence_folder() -> Path:
+    """Return where this installation keeps evidence."""
+    return home() / "evidence"
+
+
+class EvidenceStore:
+    """Keeps bundles. Safe from several threads and processes."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Keep bundles in `folder`, made private when it is first written to."""
+        self.folder = folder or evidence_folder()
+
+    def put(self, text: bytes) -> str:
+        """Keep a bundle and return its digest; keeping it again changes nothing.
+
+        Raises:
+            OSError: there is no room, or no right to write.
+        """
+        digest = digest_of(text)
+        path = self.path(digest)
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            beside = path.with_name(f".{secrets.token_hex(8)}.new")
+            try:
+                _write(beside, pack(text))
+                beside.rename(path)
+            finally:
+                beside.unlink(missing_ok=True)
+            _sync(path.parent)
+            _sync(self.folder)
+        else:
+            with suppress(OSError):
+                os.utime(path)  # nobody may sweep it before it is named
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """Return the text of a bundle.
+
+        Raises:
+            NotFound: there is no such bundle.
+            BundleDamaged: it is not what its digest says.
+        """
+        try:
+            packed = self.path(digest).read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(f"the evidence {digest} is not here") from error
+        text = unpack(packed)
+        if digest_of(text) != digest:
+            raise BundleDamaged(f"the evidence {digest} was changed")
+        return text
+
+    def has(self, digest: str) -> bool:
+        """Whether a bundle is here."""
+        return self.path(digest).is_file()
+
+    def path(self, digest: str) -> Path:
+        """Return where a bundle is, or would be.
+
+        Raises:
+            NotFound: that is no digest.
+        """
+        match = _DIGEST.fullmatch(digest)
+        if match is None:
+            raise NotFound(f"{digest!r} does not name evidence; it begins with sha256:")
+        return self.folder / match[1][:2] / f"{match[1]}{_SUFFIX}"
+
+    def sweep(
+        self,
+        named: Callable[[Collection[str]], Collection[str]],
+        grace: float = GRACE_SECONDS,
+    ) -> list[str]:
+        """Remove what no report names, and return it.
+
+        Args:
+            named: told digests, says which of them some report names.
+            grace: seconds for which a bundle is left alone, whoever names it.
+        """
+        before = time.time() - grace
+        removed: list[str] = []
+        for folder in sorted(p for p in self.folder.glob("[0-9a-f][0-9a-f]") if p.is_dir()):
+            old = {f"sha256:{p.name.removesuffix(_SUFFIX)}": p for p in _older(folder, before)}
+            finished = {digest for digest in old if _DIGEST.fullmatch(digest)}
+            for digest in sorted(set(old) - (set(named(finished)) if finished else set())):
+                old[digest].unlink(missing_ok=True)
+                removed.append(digest if digest in finished else old[digest].name)
+        return removed
+
+
+def _older(folder: Path, before: float) -> Iterator[Path]:
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                yield path
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
