@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from rich.markup import escape
@@ -13,7 +13,7 @@ from clusters.cli.output import json_option, out, print_json
 from clusters.errors import EXIT_DONE, EXIT_NO
 from graders.authoring import new_lab
 from graders.catalogue import all_labs, lab_folder_at, labs_folder
-from graders.lint import lint_lab
+from graders.lint import lint_lab, lint_warnings
 
 all_option = click.option("--all", "everything", is_flag=True, help="Every lab in ASSAY_LABS.")
 
@@ -54,6 +54,8 @@ def new(slug: str, title: str | None, to: Path | None, as_json: bool) -> None:
 def lint(labs: tuple[str, ...], everything: bool, as_json: bool) -> int:
     """Say everything that is wrong with labs, without starting a cluster.
 
+    What is marked with ! is no mistake, and worth a thought: few variants, for example.
+
     Exit code: 0 nothing is wrong; 1 something is.
 
     \b
@@ -61,14 +63,13 @@ def lint(labs: tuple[str, ...], everything: bool, as_json: bool) -> int:
     assay lab lint dra-01-claim-a-gpu
     assay lab lint ~/my-labs/gpu-quotas --json
     """
-    problems = {folder: lint_lab(folder) for folder in folders_of(labs, everything)}
-    wrong = any(problems.values())
+    found = [_Lint(f, lint_lab(f), lint_warnings(f)) for f in folders_of(labs, everything)]
+    wrong = any(lab.problems for lab in found)
     if as_json:
-        lines = [_lint_document(folder, found) for folder, found in problems.items()]
-        print_json({"true": not wrong, "labs": lines})
+        print_json({"true": not wrong, "labs": [lab.to_json() for lab in found]})
     else:
-        for folder, found in problems.items():
-            _print_problems(folder.resolve().name, found)
+        for lab in found:
+            lab.show()
     return EXIT_NO if wrong else EXIT_DONE
 
 
@@ -86,12 +87,21 @@ def folders_of(labs: Sequence[str], everything: bool) -> list[Path]:
     return [found.folder for found in all_labs()]
 
 
-def _lint_document(folder: Path, problems: Sequence[str]) -> dict[str, Any]:
-    return {"lab": folder.resolve().name, "folder": str(folder), "problems": list(problems)}
+class _Lint(NamedTuple):
+    """What lint says about one lab."""
 
+    folder: Path
+    problems: list[str]
+    warnings: list[str]
 
-def _print_problems(slug: str, problems: Sequence[str]) -> None:
-    if not problems:
-        out.print(f"[green]✓[/] {escape(slug)}")
-    for problem in problems:
-        out.print(f"[red]✗[/] {escape(problem.replace(f'{Path.cwd()}/', ''))}")
+    def to_json(self) -> dict[str, Any]:
+        slug = self.folder.resolve().name
+        told = {"problems": self.problems, "warnings": self.warnings}
+        return {"lab": slug, "folder": str(self.folder), **told}
+
+    def show(self) -> None:
+        if not self.problems:
+            out.print(f"[green]✓[/] {escape(self.folder.resolve().name)}")
+        for mark, sentences in (("[red]✗[/]", self.problems), ("[yellow]![/]", self.warnings)):
+            for sentence in sentences:
+                out.print(f"{mark} {escape(sentence.replace(f'{Path.cwd()}/', ''))}")

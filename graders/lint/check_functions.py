@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graders.lab import Lab
+from graders.lint.declared import read_declared
 
 _IMPORTABLE = sys.stdlib_module_names | {"graders", "pytest"}
 
@@ -39,7 +40,13 @@ def check_problems(lab: Lab) -> Iterator[str]:
             yield from _baseline_problems(tree, path)
         elif path.name.startswith("test_"):
             functions += _check_functions(tree, path)
+    functions += _declared(lab.folder)
     yield from _match(lab, functions)
+
+
+def _declared(folder: Path) -> Iterator[CheckFunction]:
+    for check in read_declared(folder).checks:
+        yield CheckFunction(check.place, "test_declared", check.task)
 
 
 def _match(lab: Lab, functions: list[CheckFunction]) -> Iterator[str]:
@@ -57,7 +64,10 @@ def _match(lab: Lab, functions: list[CheckFunction]) -> Iterator[str]:
         places = [function.place for function in by_task[task]]
         where = f"{lab.folder / 'lab.yaml'}: tasks[{number}]: {task}"
         if not places:
-            yield f"{where}: has no check; write checks/test_*.py with @check({task!r})"
+            yield (
+                f"{where}: has no check; write one in checks/*.yaml, or checks/test_*.py with "
+                f"@check({task!r})"
+            )
         elif len(places) > 1:
             yield f"{where}: has {len(places)} checks: {', '.join(places)}"
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from clusters.errors import InputInvalid
 from graders.lab import Lab
+from graders.lint.declared import names_in_declared
+from graders.lint.seeds import SEEDS
 from graders.rendering import (
     cell_source,
     read_notebook,
@@ -18,9 +20,6 @@ from graders.rendering import (
 )
 from graders.templating import names_used
 from graders.variant import Variant, draw_variant
-
-SEEDS = range(8)
-"""Enough to draw every value of most parameters."""
 
 
 def inventory_problems(lab: Lab) -> list[str]:
@@ -65,7 +64,7 @@ def _names_in_templates(lab: Lab) -> set[str]:
         texts += [cell_source(c) for c in read_notebook(lab.folder / "notebook.ipynb")["cells"]]
     except InputInvalid:
         pass  # told by the lint of the notebook
-    return set().union(*(names_used(text) for text in texts))
+    return names_in_declared(lab.folder).union(*(names_used(text) for text in texts))
 
 
 def _texts_in_checks(lab: Lab) -> set[str]:

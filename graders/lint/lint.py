@@ -8,27 +8,30 @@ from pathlib import Path
 from clusters.errors import InputInvalid
 from graders.lab import Lab, load_lab
 from graders.lint.check_functions import check_problems
+from graders.lint.declared import declared_problems
 from graders.lint.filled_in import (
     inventory_problems,
     manifest_problems,
     safeguard_problems,
     unused_parameters,
 )
+from graders.lint.likeness import answer_warnings, likeness_warnings
 from graders.lint.notebook import notebook_problems
 from graders.lint.scripts import mutant_problems, script_problems, solution_problems
 
-_KNOWN = {
-    "lab.yaml": "",
-    "notebook.ipynb": "",
-    "inventory.yaml": "",
-    "README.md": "",
-    "report-card.json": "",
-    "manifests": "*.yaml",
-    "checks": "*.py",
-    "solution": "*/*.sh",
-    "mutants": "*/*.sh",
+_KNOWN: dict[str, tuple[str, ...]] = {
+    "lab.yaml": (),
+    "notebook.ipynb": (),
+    "inventory.yaml": (),
+    "README.md": (),
+    "report-card.json": (),
+    "manifests": ("*.yaml",),
+    "checks": ("*.py", "*.yaml"),
+    "solution": ("*/*.sh",),
+    "mutants": ("*/*.sh", "equivalent.yaml"),
 }
 """What a lab folder may hold, and the files that are read in each folder of it."""
+_IS = {False: "is", True: "are"}
 
 
 def lint_lab(folder: Path) -> list[str]:
@@ -40,6 +43,15 @@ def lint_lab(folder: Path) -> list[str]:
     return [*_layout_problems(folder), *_content_problems(lab)]
 
 
+def lint_warnings(folder: Path) -> list[str]:
+    """Return what may well be meant so, and should be thought about; a sentence each."""
+    try:
+        lab = load_lab(folder)
+    except InputInvalid:
+        return []
+    return [*likeness_warnings(lab), *answer_warnings(lab)]
+
+
 def _content_problems(lab: Lab) -> Iterator[str]:
     yield from unused_parameters(lab)
     yield from inventory_problems(lab)
@@ -47,6 +59,7 @@ def _content_problems(lab: Lab) -> Iterator[str]:
     yield from safeguard_problems(lab)
     yield from notebook_problems(lab)
     yield from check_problems(lab)
+    yield from declared_problems(lab)
     yield from solution_problems(lab)
     yield from mutant_problems(lab)
     yield from script_problems(lab.folder)
@@ -60,16 +73,17 @@ def _layout_problems(folder: Path) -> Iterator[str]:
             continue
         if path.name not in _KNOWN:
             yield f"{path}: is no part of a lab; it may hold {', '.join(_KNOWN)}"
-        elif pattern := _KNOWN[path.name]:
-            yield from _stray_files(path, pattern)
+        elif patterns := _KNOWN[path.name]:
+            yield from _stray_files(path, patterns)
 
 
-def _stray_files(folder: Path, pattern: str) -> Iterator[str]:
-    read = set(folder.glob(pattern))
+def _stray_files(folder: Path, patterns: tuple[str, ...]) -> Iterator[str]:
+    read = {path for pattern in patterns for path in folder.glob(pattern)}
+    known = " and ".join(f"{folder.name}/{pattern}" for pattern in patterns)
     for path in sorted(folder.rglob("*")):
         ignored = any(_is_ignored(part) for part in (path, *path.parents))
         if path.is_file() and path not in read and not ignored:
-            yield f"{path}: is not read; only {folder.name}/{pattern} is"
+            yield f"{path}: is not read; only {known} {_IS[len(patterns) > 1]}"
 
 
 def _is_ignored(path: Path) -> bool:

@@ -45,8 +45,8 @@ def test_everything_is_told_at_once(folder: Path, problems: Problems) -> None:
 
     for sentence in [
         "checks/test_tasks.py:16: checks the task 'run-replicas', which lab.yaml lacks",
-        "lab.yaml: tasks[0]: another-task: has no check; write checks/test_*.py with "
-        "@check('another-task')",
+        "lab.yaml: tasks[0]: another-task: has no check; write one in checks/*.yaml, or "
+        "checks/test_*.py with @check('another-task')",
         "notebook.ipynb: cannot be read: No such file or directory",
         "manifests/20-queue.yaml:1: 'nothing' is not a parameter of lab.yaml",
         "solution/reference: has 0 steps NN-repair-workload.sh; must be one",
