@@ -19,20 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from clusters.provider import Cluster
-from graders.api import ApiServer
 from graders.checks import CheckFailed
 from graders.conduct import Conduct
-from graders.discovery import Discovery
 from graders.errors import GradingError
-from graders.kubeconfig import Kubeconfig
+from graders.kubeconfig import read_access
 from graders.lab import Lab
-from graders.messages import Kind, Order, OrderedTask, Sender
+from graders.messages import Kind, Order, OrderedTask
 from graders.rendering import render_safeguards
 from graders.safeguards.recording import KEY, record_safeguards
 from graders.turns import turn
 from graders.variant import Variant
 from graders.view import ClusterView
-from graders.worker_process import WorkerFailed, WorkerProcess
+from graders.workers.family import WorkerFailed
+from graders.workers.pool import the_pool
+from graders.workers.process import WorkerProcess
+from graders.workers.workplace import Workplace
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +56,14 @@ def record_baseline(lab: Lab, variant: Variant, cluster: Cluster) -> dict[str, A
     if not (lab.folder / "checks" / FILE).is_file() and not lab.document.safeguards:
         return {}
 
-    def order(pipe: int) -> Order:
-        return _order(lab, variant, cluster, pipe)
-
-    with turn(cluster.grader_kubeconfig), WorkerProcess(order) as worker:
-        try:
-            return _listen(worker)
-        except GradingError as error:
-            log.warning("lab %s: worker's output:\n%s", lab.slug, worker.output)
-            raise GradingError(f"The baseline could not be recorded: {error}") from error
+    pool = the_pool()
+    with turn(cluster.grader_kubeconfig):
+        with pool.worker(_order(lab, variant, cluster), cluster.audit_log) as worker:
+            try:
+                return _listen(worker)
+            except GradingError as error:
+                log.warning("lab %s: worker's output:\n%s", lab.slug, worker.output)
+                raise GradingError(f"The baseline could not be recorded: {error}") from error
 
 
 def _listen(worker: WorkerProcess) -> dict[str, Any]:
@@ -78,14 +78,12 @@ def _listen(worker: WorkerProcess) -> dict[str, Any]:
     raise WorkerFailed("nothing was recorded")
 
 
-def _order(lab: Lab, variant: Variant, cluster: Cluster, pipe: int) -> Order:
+def _order(lab: Lab, variant: Variant, cluster: Cluster) -> Order:
     return Order(
         purpose="baseline",
         key=secrets.token_hex(32),
-        results=pipe,
         checks=lab.folder.resolve() / "checks",
-        kubeconfig=cluster.grader_kubeconfig.resolve(),
-        audit_log=cluster.audit_log.resolve(),
+        access=read_access(cluster.grader_kubeconfig),
         cluster_uid=cluster.uid,
         learner="",
         seed=variant.seed,
@@ -96,9 +94,7 @@ def _order(lab: Lab, variant: Variant, cluster: Cluster, pipe: int) -> Order:
     )
 
 
-def record_in_worker(
-    order: Order, sender: Sender, kubeconfig: Kubeconfig, discovery: Discovery
-) -> None:
+def record_in_worker(workplace: Workplace) -> None:
     """Record and send the baseline; the worker's side.
 
     Raises:
@@ -106,13 +102,12 @@ def record_in_worker(
     """
     conduct = Conduct()
     value: Any = None
-    (task,) = order.tasks
-    with conduct.watch(task.seconds), ApiServer(kubeconfig) as api:
-        view = ClusterView(api, order.audit_log, discovery)
-        value = _record(order, view)
+    (task,) = workplace.order.tasks
+    with conduct.watch(task.seconds), workplace.api() as api:
+        value = _record(workplace.order, workplace.view(api))
     if conduct.problem:
         raise GradingError(conduct.problem)
-    sender.send(Kind.BASELINE, value=value)
+    workplace.sender.send(Kind.BASELINE, value=value)
 
 
 def _record(order: Order, view: ClusterView) -> dict[str, Any]:

@@ -8,7 +8,6 @@ gets past it is left to the runner, which kills the worker's whole process group
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 import threading
@@ -40,12 +39,6 @@ _FORBIDDEN = {
     "os.truncate": _FILES,
     "os.chmod": _FILES,
     "os.chown": _FILES,
-}
-_LIMITS = {
-    resource.RLIMIT_CORE: 0,
-    resource.RLIMIT_NOFILE: 256,
-    resource.RLIMIT_FSIZE: 1 << 20,
-    resource.RLIMIT_AS: 2 << 30,
 }
 
 
@@ -142,11 +135,3 @@ def _has_children() -> bool:
 def _writes(arguments: tuple[Any, ...]) -> bool:
     path, _, flags = arguments
     return isinstance(flags, int) and bool(flags & _WRITING) and path != os.devnull
-
-
-def limit_resources() -> None:
-    """Limit what this process may use: files, their size, memory; no core dump."""
-    for kind, limit in _LIMITS.items():
-        _, hard = resource.getrlimit(kind)
-        lower = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (lower, lower))

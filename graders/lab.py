@@ -87,6 +87,9 @@ class Task(_Strict):
     hold: Annotated[int, Field(ge=0, le=LONGEST)] = 0
     """Seconds for which it must then stay true."""
 
+    concurrent: bool = False
+    """Whether its check may run at once with others that may; each has a process of its own."""
+
     @property
     def timing(self) -> Timing:
         """How often its check looks."""

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from graders.errors import GradingError
+from graders.kubeconfig import Access
 from graders.safeguards.safeguard import Safeguard
 from graders.timing import Timing
 from graders.variant import Value
@@ -51,12 +52,14 @@ class Order(_Model):
     purpose: Purpose
     key: str
     """Hexadecimal key of the seals."""
-    results: int
-    """File descriptor for the messages."""
     checks: Path
     """The lab's folder of checks."""
-    kubeconfig: Path
-    audit_log: Path | None
+    access: Access
+    """The cluster, and the grader's credential there."""
+    audited: bool = True
+    """Whether the runner hands over the cluster's audit log."""
+    sweep: bool = True
+    """Whether probes may have been left that must go first."""
     cluster_uid: str
     """uid of the namespace kube-system; empty where it is not known yet."""
     learner: str

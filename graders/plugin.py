@@ -19,18 +19,16 @@ from typing import Any
 import pytest
 
 from graders import explain, timing
-from graders.api import ApiServer
 from graders.checks import TASK_ATTRIBUTE
 from graders.conduct import Conduct
 from graders.declarative.collecting import collect_declared
-from graders.discovery import Discovery
-from graders.kubeconfig import Kubeconfig
-from graders.messages import Kind, Order, OrderedTask, Sender
+from graders.messages import Kind, OrderedTask
 from graders.report import CheckResult, Outcome
 from graders.safeguards import guarding
 from graders.safeguards.recording import KEY as SAFEGUARDS
 from graders.variant import Variant
 from graders.view import ClusterView
+from graders.workers.workplace import Work, Workplace
 
 _NEVER_SKIPPED = ("skip", "skipif", "xfail")
 
@@ -55,26 +53,25 @@ class _Run:
 class ChecksPlugin:
     """Collects the checks of the ordered tasks, runs them in order, sends the results."""
 
-    def __init__(
-        self, order: Order, sender: Sender, kubeconfig: Kubeconfig, discovery: Discovery
-    ) -> None:
-        self._order = order
-        self._sender = sender
-        self._kubeconfig = kubeconfig
-        self._discovery = discovery
-        self._conduct = Conduct()
+    def __init__(self, serve: Callable[[Work], None]) -> None:
+        """Collect the checks of a lab, then serve.
+
+        Args:
+            serve: called once they are collected; it does orders, each in a fork of this process,
+                by the function that it is given.
+        """
+        self._serve = serve
         self._checks: dict[str, list[pytest.Function]] = defaultdict(list)
         self._unloadable: list[str] = []
         self._run: _Run | None = None
-        self.ran = False
 
     # Fixtures
 
     @pytest.fixture
     def cluster(self) -> Iterator[ClusterView]:
         """The learner's cluster, seen from outside."""
-        with ApiServer(self._kubeconfig) as api:
-            view = ClusterView(api, self._order.audit_log, self._discovery)
+        with self._workplace.api() as api:
+            view = self._workplace.view(api)
             if self._run is not None:
                 self._run.view = view
             yield view
@@ -123,16 +120,22 @@ class ChecksPlugin:
     # Running
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run the checks in the order of the tasks, until one may have harmed the worker."""
-        self.ran = True
+        """Serve, now that the checks are collected."""
+        self._serve(self._grade)
+        return True
+
+    def _grade(self, workplace: Workplace) -> None:
+        """Run the checks in the order of the tasks, until one may have harmed this process."""
+        self._workplace = workplace
+        self._order = workplace.order
+        self._conduct = Conduct()
         for task in self._order.tasks:
-            self._sender.send(Kind.BEGIN, task=task.id)
+            workplace.sender.send(Kind.BEGIN, task=task.id)
             result = self._check(task)
             _flush()
-            self._sender.send(Kind.RESULT, result=result.model_dump(mode="json"))
+            workplace.sender.send(Kind.RESULT, result=result.model_dump(mode="json"))
             if self._conduct.problem:
                 break
-        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from graders import runner
+from graders import grading
 from graders.lab import Lab
 from graders.report import Outcome, Report
 from graders.runner import GradingJob, grade
@@ -245,7 +245,7 @@ def misbehaved(write_lab: WriteLab, make_job: MakeJob, folder: Path) -> Report:
     bad = {f"bad_{number}": 2 for number in range(len(MISBEHAVIOUR))}
     lab = write_lab(_source(), **bad, innocent=10)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "GRACE_SECONDS", 1.0)
+        patch.setattr(grading, "GRACE_SECONDS", 1.0)
         patch.setattr(tempfile, "tempdir", str(folder))
         return grade(make_job(lab))
 

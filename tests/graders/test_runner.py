@@ -15,12 +15,13 @@ import yaml
 from clusters.provider import Cluster
 from clusters.providers.embedded import EmbeddedProvider
 from clusters.spec import ClusterSpec
-from graders import runner, turns
+from graders import grading, runner, turns
 from graders.errors import Cancelled
 from graders.lab import Lab
 from graders.report import CheckResult, Outcome, Report
 from graders.runner import GradingJob, grade
 from graders.view import ClusterView
+from graders.workers.pool import the_pool
 
 pytestmark = pytest.mark.cluster
 
@@ -217,6 +218,7 @@ def test_a_host_that_starts_no_process_makes_every_task_an_error(
     write_lab: WriteLab, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = make_job(one_check(write_lab))
+    the_pool().close()  # those who are warm already need no new process
     monkeypatch.setattr(sys, "executable", "/nothing/of/this/name")
 
     (result,) = grade(job).results
@@ -234,7 +236,7 @@ def test_a_mistake_of_ours_ends_in_a_report_too(
     def broken(*arguments: object) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(runner, "WorkerProcess", broken)
+    monkeypatch.setattr(grading, "the_pool", broken)
 
     (result,) = grade(make_job(one_check(write_lab))).results
 
@@ -321,7 +323,14 @@ def test_a_cancelled_grading_ends_at_once_and_leaves_neither_report_nor_probe(
 
     assert heard == ["first"]
     assert view.list("ConfigMap", namespace, "assay.dev/probe") == []
-    assert [p for p in psutil.Process().children() if "graders.worker" in p.cmdline()] == []
+    assert workers_alive() == []
+
+
+def workers_alive() -> list[psutil.Process]:
+    """Return the processes below the zygotes of labs, which are children of the first zygote."""
+    zygotes = [p for p in psutil.Process().children() if "graders.workers.zygote" in p.cmdline()]
+    labs = [lab for zygote in zygotes for lab in zygote.children()]
+    return [worker for lab in labs for worker in lab.children()]
 
 
 def test_a_grading_can_be_cancelled_while_it_waits_for_its_turn(

@@ -1,78 +1,76 @@
-"""WorkerProcess: a `python -m graders.worker` as seen by its runner.
-
-It is a session and process group of its own, with an empty folder to be in, nothing of the
-platform's environment, and four descriptors: order in, output (twice), messages out. Leaving the
-context kills whatever is left of it.
-"""
+"""WorkerProcess: one worker as seen by its runner. Leaving the context kills what is left of it."""
 
 from __future__ import annotations
 
 import os
+import select
 import selectors
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, BinaryIO
 
-import psutil
-
-from graders.errors import Cancelled, GradingError
+from graders.errors import Cancelled
 from graders.messages import Order, Receiver
+from graders.workers.family import Family, Forked, WorkerFailed
+from graders.workers.host import Host
 
 OUTPUT_KEPT = 64 << 10
 """Bytes of the end of a worker's output that are kept for operators."""
 OUTPUT_LIMIT = 1 << 20
 """A check that prints more bytes than this is out of its mind."""
 START_SECONDS = 60.0
-"""A worker must be ready within this; it loads pytest and the Kubernetes client."""
+"""A worker must be ready within this: it has looked at the cluster, and removed what was left."""
 _CHUNK = 64 << 10
 _EXIT_SECONDS = 5.0
 _CANCEL_SECONDS = 0.05
 """So often a grading that can be cancelled looks whether it was."""
 
 
-class WorkerFailed(GradingError):
-    """A worker died, hung, or did something that nothing may be believed after."""
-
-
 class WorkerProcess:
     """One running worker. A context manager."""
 
-    def __init__(self, order: Callable[[int], Order]) -> None:
-        """Start a worker.
+    def __init__(
+        self, family: Family, details: Mapping[str, Any], order: Order, host: Host
+    ) -> None:
+        """Fork a worker and give it its order.
 
         Args:
-            order: makes its order, given the descriptor that its messages go to.
+            family: where it comes from.
+            details: what the family must know to fork it.
+            order: what it is to do.
+            host: answers what it asks; closed with the worker.
 
         Raises:
-            OSError: this host cannot start one more process.
+            GradingError: it could not be forked.
         """
         self._output = bytearray()
+        self._family = family
+        self._host = host
+        self._receiver = Receiver(order.key)
         with ExitStack() as resources:
-            self._folder = resources.enter_context(
-                tempfile.TemporaryDirectory(prefix="assay-worker-", ignore_cleanup_errors=True)
-            )
+            resources.callback(host.close)
+            order_in, self._order_pipe = _pipe(resources)
             self._messages, messages_out = _pipe(resources)
             self._output_pipe, output_out = _pipe(resources)
-            placed = order(messages_out.fileno())
-            self._receiver = Receiver(placed.key)
-            self._process = self._spawn(messages_out, output_out)
-            messages_out.close()
-            output_out.close()
+            born_with = (order_in, output_out, messages_out, host.worker_end)
+            self._forked = family.fork(
+                {"do": "worker", **details}, [end.fileno() for end in born_with]
+            )
+            resources.callback(os.close, self._forked.handle)
+            for end in born_with:
+                end.close()
             self._resources = resources.pop_all()
         self._selector = self._resources.enter_context(selectors.DefaultSelector())
         for pipe in (self._messages, self._output_pipe):
             os.set_blocking(pipe.fileno(), False)
-            self._selector.register(pipe, selectors.EVENT_READ)
+        for source in (self._messages, self._output_pipe, host, self._forked.handle):
+            self._selector.register(source, selectors.EVENT_READ)
         self.allow(START_SECONDS, f"The grader was not ready within {START_SECONDS:.0f} s")
         # The order may be larger than the pipe, and the worker may never read it.
-        text = placed.model_dump_json().encode() + b"\n"
+        text = order.model_dump_json().encode() + b"\n"
         self._writer = threading.Thread(target=self._hand_over, args=(text,), daemon=True)
         self._writer.start()
 
@@ -86,6 +84,11 @@ class WorkerProcess:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._forked.pid
 
     @property
     def output(self) -> str:
@@ -115,48 +118,40 @@ class WorkerProcess:
             Forged: something else came out of its pipe.
         """
         while True:
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("The check was cancelled")
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise WorkerFailed(self._too_late)
-            if cancel is not None and cancel.is_set():
-                raise Cancelled("The check was cancelled")
-            self._selector.select(left if cancel is None else min(left, _CANCEL_SECONDS))
+            ready = self._selector.select(left if cancel is None else min(left, _CANCEL_SECONDS))
+            ended = any(key.fileobj == self._forked.handle for key, _ in ready)
+            if any(key.fileobj is self._host for key, _ in ready):
+                self._serve_host()
             data = _read(self._messages)
             self._drain_output()
-            if data == b"":
-                raise WorkerFailed(f"The check ended its grader ({self._how_it_ended()})")
             yield from self._receiver.feed(data or b"")
+            if data == b"" or (ended and data is None):
+                raise WorkerFailed(f"The check ended its grader ({self._how_it_ended()})")
 
     def close(self) -> None:
-        """Kill what is left of the worker and remove its folder."""
-        _kill_tree(self._process.pid)
-        self._process.wait()
+        """Kill what is left of the worker."""
+        self._family.end(self._forked)
         self._writer.join()
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
+        with suppress(OSError):
+            self._order_pipe.close()
         with suppress(WorkerFailed):
             self._drain_output()
         self._resources.close()
 
-    def _spawn(self, messages_out: BinaryIO, output_out: BinaryIO) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-B", "-m", "graders.worker"],
-            stdin=subprocess.PIPE,
-            stdout=output_out,
-            stderr=output_out,
-            pass_fds=(messages_out.fileno(),),
-            cwd=self._folder,
-            env=_environment(self._folder),
-            start_new_session=True,
-        )
+    def _serve_host(self) -> None:
+        if not self._host.serve_one():
+            self._selector.unregister(self._host)
 
     def _hand_over(self, order: bytes) -> None:
-        """Write the order, and leave standard input open: its end tells of the runner's death."""
-        assert self._process.stdin is not None
+        """Write the order, and leave the pipe open: its end tells of the runner's death."""
         with suppress(OSError, ValueError):
-            self._process.stdin.write(order)
-            self._process.stdin.flush()
+            while order:
+                order = order[os.write(self._order_pipe.fileno(), order) :]
 
     def _drain_output(self) -> None:
         while data := _read(self._output_pipe):
@@ -166,26 +161,16 @@ class WorkerProcess:
                 raise WorkerFailed(f"The check printed more than {OUTPUT_LIMIT >> 20} MiB")
 
     def _how_it_ended(self) -> str:
-        """Say how the worker died; it stays a zombie, so that its group keeps its number."""
-        deadline = time.monotonic() + _EXIT_SECONDS
-        while (end := _peek(self._process.pid)) is None:
-            if time.monotonic() > deadline:
-                return "it closed the pipe of the results"
-            time.sleep(0.01)
-        if end.si_code == os.CLD_EXITED:
-            return f"exit code {end.si_status}"
-        return signal.Signals(end.si_status).name
+        if not has_ended(self._forked, _EXIT_SECONDS):
+            return "it closed the pipe of the results"
+        return self._family.end(self._forked)
 
 
-def _environment(folder: str) -> dict[str, str]:
-    """Return the worker's whole environment: nothing of the platform's, above all no secrets."""
-    return {
-        "PATH": "/usr/bin:/bin",
-        "HOME": folder,
-        "TMPDIR": folder,
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-    }
+def has_ended(forked: Forked, seconds: float) -> bool:
+    """Wait for a process to end, at most so long; return whether it has."""
+    poll = select.poll()
+    poll.register(forked.handle, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _pipe(resources: ExitStack) -> tuple[BinaryIO, BinaryIO]:
@@ -203,17 +188,3 @@ def _read(pipe: BinaryIO) -> bytes | None:
         return os.read(pipe.fileno(), _CHUNK)
     except BlockingIOError:
         return None
-
-
-def _peek(pid: int) -> os.waitid_result | None:
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-
-
-def _kill_tree(pid: int) -> None:
-    """Kill a process that was not waited for, its group, and descendants that left the group."""
-    with suppress(psutil.NoSuchProcess):
-        for process in psutil.Process(pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,101 @@
+"""Channel: documents and open descriptors, from one process of the platform to another."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+_LARGEST = 64 << 10
+_DESCRIPTORS = 8
+
+
+class ChannelClosed(ConnectionError):
+    """The process at the other end is gone."""
+
+
+class Message(NamedTuple):
+    """What came."""
+
+    document: dict[str, Any]
+    descriptors: list[int]
+    """Open in this process now; whoever received them closes them."""
+
+
+class Channel:
+    """One end. Messages stay whole; a lost peer is found out at once."""
+
+    def __init__(self, end: socket.socket) -> None:
+        """Speak over a connected unix socket of packets."""
+        self._end = end
+
+    @classmethod
+    def pair(cls) -> tuple[Channel, Channel]:
+        """Return the two ends of a new channel."""
+        one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        return cls(one), cls(other)
+
+    @classmethod
+    def of_descriptor(cls, descriptor: int) -> Channel:
+        """Return the end that another process left open under this number."""
+        return cls(socket.socket(fileno=descriptor))
+
+    def fileno(self) -> int:
+        """Return the descriptor, for `select`."""
+        return self._end.fileno()
+
+    def send(self, document: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
+        """Send a document and copies of descriptors.
+
+        Raises:
+            ChannelClosed: nobody is there.
+        """
+        try:
+            socket.send_fds(self._end, [json.dumps(document).encode()], list(descriptors))
+        except OSError as error:
+            raise ChannelClosed(str(error)) from error
+
+    def receive(self, seconds: float | None = None) -> Message:
+        """Wait for the next message.
+
+        Args:
+            seconds: how long; for ever when None.
+
+        Raises:
+            ChannelClosed: nobody is there.
+            TimeoutError: nothing came in time.
+            ValueError: what came is no document.
+        """
+        self._end.settimeout(seconds)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(
+                self._end, _LARGEST, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            )
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ChannelClosed(str(error)) from error
+        if not data:
+            raise ChannelClosed("the other end was closed")
+        try:
+            document = json.loads(data)
+            if not isinstance(document, dict):
+                raise ValueError("not a document")
+        except ValueError:
+            close_all(descriptors)
+            raise
+        return Message(document, descriptors)
+
+    def close(self) -> None:
+        """Close this end."""
+        self._end.close()
+
+
+def close_all(descriptors: Sequence[int]) -> None:
+    """Close descriptors that nobody needs any more."""
+    for descriptor in descriptors:
+        with suppress(OSError):
+            os.close(descriptor)

@@ -1,0 +1,189 @@
+"""Pool: the warm processes that one runner process forks its workers from.
+
+There is one pool in a process, started when it is first needed and ended with the process, however
+that ends. A lab's checks are loaded once for each state of their files; a zygote that died is
+replaced when it is next needed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from graders.messages import Order
+from graders.workers.channel import Channel
+from graders.workers.environment import environment_in
+from graders.workers.family import Family, WorkerFailed, ZygoteGone
+from graders.workers.host import Host
+from graders.workers.loaded_lab import Key, LoadedLab, key_of, load_lab
+from graders.workers.process import WorkerProcess
+
+log = logging.getLogger(__name__)
+
+LABS = 16
+"""Labs that are kept loaded; the one that was not used for longest goes first."""
+IDLE_SECONDS = 900.0
+"""A lab that nobody was graded at for so long is not kept."""
+FORKS = 1000
+"""After so many workers a lab is loaded anew."""
+_TRIES = 3
+_END_SECONDS = 5.0
+
+
+class Pool:
+    """Starts workers. Safe from several threads; useless in a copy of the process."""
+
+    def __init__(self) -> None:
+        self._turn = threading.RLock()
+        self._loading: dict[Key, threading.Lock] = {}
+        self._labs: dict[Key, LoadedLab] = {}
+        self._zygote: Family | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count()
+
+    def warm(self) -> None:
+        """Start the process that workers come from, so that the first grading is as fast as others.
+
+        Raises:
+            OSError: this host cannot start one more process.
+        """
+        self._the_zygote()
+
+    @contextmanager
+    def worker(self, order: Order, audit_log: Path | None) -> Iterator[WorkerProcess]:
+        """Run a worker for an order, and kill what is left of it in the end.
+
+        Args:
+            order: what it is to do.
+            audit_log: the log that it may read.
+
+        Raises:
+            GradingError: it could not be started.
+            OSError: this host cannot start one more process.
+        """
+        lab = self._take(order.checks) if order.purpose == "checks" else None
+        try:
+            with self._start(order, audit_log, lab) as worker:
+                yield worker
+        finally:
+            if lab is not None:
+                self._give_back(lab)
+
+    def close(self) -> None:
+        """End every process of the pool."""
+        with self._turn:
+            labs, self._labs = list(self._labs.values()), {}
+            zygote, self._zygote = self._zygote, None
+        for lab in labs:
+            lab.close()
+        if zygote is not None:
+            zygote.close()
+        if self._process is not None:
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _start(self, order: Order, audit_log: Path | None, lab: LoadedLab | None) -> WorkerProcess:
+        if lab is not None:
+            return WorkerProcess(lab.family, {}, order, Host(order.access.server, audit_log))
+        details = {"checks": str(order.checks), "number": next(self._numbers)}
+        for _ in range(_TRIES):
+            with suppress(ZygoteGone):
+                host = Host(order.access.server, audit_log)
+                return WorkerProcess(self._the_zygote(), details, order, host)
+        raise WorkerFailed("The process that forks graders ends again and again")
+
+    def _take(self, checks: Path) -> LoadedLab:
+        """Return a lab that is loaded as its files are now; give it back."""
+        for _ in range(_TRIES):
+            key = key_of(checks)
+            with self._turn:
+                loading = self._loading.setdefault(key, threading.Lock())
+            with loading, suppress(ZygoteGone):
+                with self._turn:
+                    self._retire(key)
+                    lab = self._labs.get(key)
+                if lab is None:
+                    lab = load_lab(key, self._the_zygote(), next(self._numbers))
+                if lab is not None and lab.answers():
+                    with self._turn:
+                        self._labs[key] = lab
+                        lab.taken()
+                    return lab
+        raise WorkerFailed("The checks of this lab change while they are loaded, or end the grader")
+
+    def _give_back(self, lab: LoadedLab) -> None:
+        with self._turn:
+            lab.given_back()
+            if self._labs.get(lab.key) is not lab and not lab.busy:
+                lab.close()
+
+    def _retire(self, key: Key) -> None:
+        """Close the labs that are worn out, idle, dead, too many, or another state of this one."""
+        long_ago = time.monotonic() - IDLE_SECONDS
+        by_use = sorted(self._labs.values(), key=lambda lab: lab.used_at)
+        too_many = by_use[: max(len(by_use) - LABS, 0)]
+        for lab in by_use:
+            outdated = lab.key.checks == key.checks and lab.key != key
+            worn_out = lab.forks >= FORKS or lab.family.gone
+            if outdated or worn_out or lab in too_many or lab.used_at < long_ago:
+                del self._labs[lab.key]
+                if not lab.busy:
+                    lab.close()
+
+    def _the_zygote(self) -> Family:
+        with self._turn:
+            if self._zygote is not None and not self._zygote.gone:
+                return self._zygote
+            if self._process is not None:
+                self._process.kill()
+                self._process.wait()
+            self._zygote, self._process = _start_zygote()
+            return self._zygote
+
+
+def _start_zygote() -> tuple[Family, subprocess.Popen[bytes]]:
+    folder = tempfile.mkdtemp(prefix="assay-workers-")  # the zygote removes it
+    ours, theirs = Channel.pair()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-m", "graders.workers.zygote", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            cwd=folder,
+            env=environment_in(folder),
+            start_new_session=True,
+        )
+    except OSError:
+        os.rmdir(folder)
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return Family(ours), process
+
+
+_pools: dict[int, Pool] = {}
+
+
+def the_pool() -> Pool:
+    """Return the pool of this process."""
+    pid = os.getpid()
+    if pid not in _pools:
+        _pools.clear()  # those of the process that this one was forked from are not ours
+        _pools[pid] = Pool()
+        atexit.register(_pools[pid].close)
+    return _pools[pid]
