@@ -14,10 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clusters.errors import InputInvalid
-from graders.formative.cells import has_formative_cells, nbgrader_metadata
+from graders.formative.cells import (
+    CellKind,
+    formative_cells,
+    has_formative_cells,
+    nbgrader_metadata,
+)
 
 MARKS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS", "### BEGIN MARK SCHEME")
 """What must never reach a learner, even where the author forgot nbgrader's metadata."""
+_MAY_FAIL = "raises-exception"
+"""The tag by which Jupyter knows a cell that may fail."""
 _QUIET = logging.getLogger("graders.formative.nbgrader")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
@@ -70,8 +77,17 @@ def _released(notebook: dict[str, Any], origin: str, *, hide_tests: bool) -> dic
     except (RuntimeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputInvalid([f"{origin}: nbgrader cannot release it: {reason}"]) from error
+    for cell in formative_cells(node):
+        if cell.kind is CellKind.TESTS:
+            _let_run_go_on(node.cells[cell.index])
     released: dict[str, Any] = node
     return released
+
+
+def _let_run_go_on(cell: Any) -> None:
+    """Let "Run All" go on after tests that do not pass yet."""
+    tags = cell.metadata.get("tags", [])
+    cell.metadata["tags"] = [*tags, *({_MAY_FAIL} - set(tags))]
 
 
 def _is_marked(notebook: Mapping[str, Any]) -> bool:

@@ -35,6 +35,7 @@ def test_the_tests_are_locked_and_carry_their_checksum(cells: Cells) -> None:
 
     assert tests["metadata"]["editable"] is False
     assert tests["metadata"]["nbgrader"]["checksum"]
+    assert "raises-exception" in tests["metadata"]["tags"]  # "Run All" goes on after it
     assert answer["metadata"]["deletable"] is False
     assert "editable" not in answer["metadata"]
 
