@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 _COMMANDS = {
+    "card": "graders.cli.rehearsing:card",
     "check": "graders.cli.learning:check",
     "finish": "graders.cli.learning:finish",
     "lint": "graders.cli.authoring:lint",
@@ -45,4 +46,5 @@ def lab() -> None:
     As an author                 assay lab new my-lab --title "My lab"
                                  assay lab lint my-lab
                                  assay lab rehearse my-lab
+                                 assay lab card my-lab
     """

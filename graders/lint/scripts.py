@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from clusters.errors import InputInvalid
 from graders.lab import Lab
+from graders.rehearsal.mutation.equivalents import read_equivalents
 from graders.solutions import mutants_of, solutions_of, step_task
 
 
@@ -28,7 +30,7 @@ def solution_problems(lab: Lab) -> Iterator[str]:
 
 
 def mutant_problems(lab: Lab) -> Iterator[str]:
-    """Yield the tasks without a mutant and the mutants without a task."""
+    """Yield the tasks without a mutant, the mutants without a task, and wrong declarations."""
     mutants = mutants_of(lab)
     for mutant in mutants:
         if mutant.task not in lab.task_ids:
@@ -39,6 +41,10 @@ def mutant_problems(lab: Lab) -> Iterator[str]:
                 f"{lab.folder / 'mutants' / task}: has no mutant; write <what>.sh, a wrong step "
                 "that must make exactly this task fail"
             )
+    try:
+        read_equivalents(lab)
+    except InputInvalid as error:
+        yield from error.problems
 
 
 def script_problems(folder: Path) -> Iterator[str]:

@@ -52,6 +52,11 @@ class CardStatus:
     digest: str = ""
     """`sha256:` and the digest of the card: its name in the store."""
 
+    @property
+    def is_green(self) -> bool:
+        """Whether the lab is proved as it is now."""
+        return self.state is CardState.GREEN
+
     def to_json(self) -> dict[str, Any]:
         """Return what a list of labs shows; without the runs."""
         summary = {key: value for key, value in self.card.items() if key != "runs"}

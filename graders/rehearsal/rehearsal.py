@@ -1,18 +1,19 @@
-"""Rehearsal of a lab: every planned run, two at a time, and the report card of them."""
+"""Rehearsal of a lab: every planned run, a few at a time, and the report card of them."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 import psutil
 
-from clusters.binaries import ensure_binaries
+from clusters.binaries import binaries_present, ensure_binaries
 from clusters.errors import AssayError
 from clusters.phases import OnPhase, ignore
 from clusters.provider import Cluster, ClusterProvider, ClusterState
@@ -21,23 +22,41 @@ from graders.lab import Lab
 from graders.ledger.tables import timestamp
 from graders.lint import lint_lab
 from graders.rehearsal.digest import lab_digest
-from graders.rehearsal.plan import PlannedRun, plan_runs
+from graders.rehearsal.mutation.equivalents import NAME as EQUIVALENT
+from graders.rehearsal.mutation.equivalents import Equivalents, read_equivalents
+from graders.rehearsal.order import Conductor, OnRun
+from graders.rehearsal.plan import PlannedRun, chosen, plan_generated, plan_runs
 from graders.rehearsal.report_card import ReportCard, RunResult
 from graders.rehearsal.run import Stage, process_in_name
 
+_OF_KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _OWNER = "rehearsal:"
 """Owner of a rehearsal's clusters: this, the process id and when that process began."""
 
-OnRun = Callable[[RunResult], None]
+
+@dataclass(frozen=True)
+class Scope:
+    """How much of a rehearsal is wanted."""
+
+    seeds: tuple[int, ...] = (1, 2)
+    """Everything that the lab's files tell of is run for each of them."""
+    only: tuple[str, ...] = ()
+    """Kinds, names or tasks of runs; all of them when empty."""
+    kubernetes: tuple[str, ...] = ("",)
+    """Versions of Kubernetes; an empty one is that of learners."""
+    repeat: int = 3
+    """How many times the runs of the lab's files are graded."""
+    seconds: float | None = None
+    """No run is begun after this time."""
+    at_once: int = 2
+    """How many clusters are used at the same time."""
 
 
 def rehearse(
     lab: Lab,
     provider: ClusterProvider,
-    seeds: Sequence[int],
+    scope: Scope,
     *,
-    only: Collection[str] = (),
-    at_once: int = 2,
     on_run: OnRun = lambda result: None,
     on_phase: OnPhase = ignore,
 ) -> ReportCard:
@@ -46,33 +65,39 @@ def rehearse(
     Args:
         lab: the lab.
         provider: makes the clusters.
-        seeds: everything is run for each of them.
-        only: kinds or names of runs; all of them when empty.
-        at_once: how many clusters are used at the same time.
+        scope: how much is wanted.
         on_run: told the result of each run, from this thread.
         on_phase: who listens while programs are fetched.
 
     Raises:
         CapabilityMissing: the lab needs more than the provider offers.
+        InputInvalid: `mutants/equivalent.yaml` has problems.
         AssayError: the rehearsal could not begin.
     """
+    began = time.monotonic()
     require_capabilities(lab, provider)
+    equivalents = read_equivalents(lab)
+    versions, skipped = _versions_here(scope.kubernetes)
     delete_leftovers(provider)
-    runs = plan_runs(lab, seeds, only)
     kubectl = ensure_binaries(["kubectl"], on_phase)["kubectl"]
-    stage = Stage(lab, provider, _owner_now(), kubectl, threading.Event())
-    results = _perform(stage, runs, at_once, on_run)
+    stage = Stage(lab, provider, _owner_now(), kubectl, threading.Event(), scope.repeat)
+    deadline = None if scope.seconds is None else began + scope.seconds
+    conductor = Conductor(stage.perform, scope.at_once, on_run, lambda: _interrupt(stage), deadline)
+    results = _perform(lab, scope, versions, conductor, equivalents)
+    problems = [*lint_lab(lab.folder), *_unused(equivalents, results, scope, conductor)]
     return ReportCard(
         lab=lab.slug,
         version=lab.version,
         digest=lab_digest(lab.folder),
-        seeds=tuple(seeds),
+        seeds=scope.seeds,
         provider=provider.name,
-        kubernetes=_kubernetes(results.values()),
         assay=version("assay"),
         finished_at=timestamp(datetime.now(UTC)),
-        problems=tuple(lint_lab(lab.folder)),
-        runs=tuple(results[run] for run in runs),
+        runs=tuple(results),
+        problems=tuple(problems),
+        left_out=tuple(conductor.left_out),
+        skipped=tuple(skipped),
+        seconds=time.monotonic() - began,
     )
 
 
@@ -84,34 +109,64 @@ def delete_leftovers(provider: ClusterProvider) -> None:
 
 
 def _perform(
-    stage: Stage, runs: Sequence[PlannedRun], at_once: int, on_run: OnRun
-) -> dict[PlannedRun, RunResult]:
-    results: dict[PlannedRun, RunResult] = {}
-    with ThreadPoolExecutor(at_once, thread_name_prefix="rehearsal") as pool:
-        futures = [pool.submit(stage.perform, run) for run in runs]
-        try:
-            for future in as_completed(futures):
-                result = future.result()
-                results[result.run] = result
-                on_run(result)
-        except BaseException:
-            stage.stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            _delete_own(stage)  # so that a check under way ends at once
-            raise
-    return results
+    lab: Lab,
+    scope: Scope,
+    versions: Sequence[str],
+    conductor: Conductor,
+    equivalents: Equivalents,
+) -> list[RunResult]:
+    authored = plan_runs(lab, scope.seeds, versions)
+    first = chosen(authored, scope.only)
+    if _wants_generated(scope, authored):
+        first += [run for run in authored if run.records and run not in first]
+    results = conductor.have_done(first)
+    recorded = [
+        (found.run, [mutant for one in found.recorded for mutant in one.mutants])
+        for found in results
+        if found.run.records
+    ]
+    generated = plan_generated(lab, recorded, equivalents)
+    return results + conductor.have_done(chosen(generated, scope.only))
 
 
-def _delete_own(stage: Stage) -> None:
+def _wants_generated(scope: Scope, authored: Sequence[PlannedRun]) -> bool:
+    told = {str(word) for run in authored for word in (run.kind, run.name)}
+    return not scope.only or not set(scope.only) <= told
+
+
+def _unused(
+    equivalents: Equivalents, results: Sequence[RunResult], scope: Scope, conductor: Conductor
+) -> list[str]:
+    if scope.only or conductor.left_out:
+        return []  # what is not known to exist may yet be generated
+    names = [found.run.name for found in results]
+    return [
+        f"mutants/{EQUIVALENT}: {pattern}: no generated mutant is called so"
+        for pattern in equivalents.unused(names)
+    ]
+
+
+def _versions_here(wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the versions of Kubernetes that this host has, and why others are skipped."""
+    found, skipped = [], []
+    for name in wanted:
+        if name and (missing := binaries_present(_OF_KUBERNETES, kubernetes=name)):
+            skipped.append(
+                f"Kubernetes {name}: {', '.join(missing)} is not in the cache; "
+                f"`assay binaries fetch --kubernetes {name}` brings it"
+            )
+        else:
+            found.append(name)
+    return found, skipped
+
+
+def _interrupt(stage: Stage) -> None:
+    """Take away the clusters of the runs under way, so that their checks end at once."""
+    stage.stop.set()
     for cluster in stage.provider.list():
         if cluster.owner == stage.owner:
             with suppress(AssayError):
                 stage.provider.delete(cluster.name)
-
-
-def _kubernetes(results: Iterable[RunResult]) -> tuple[str, ...]:
-    found = {result.report.versions["kubernetes"] for result in results if result.report}
-    return tuple(sorted(found))
 
 
 def _owner_now() -> str:
