@@ -50,6 +50,18 @@ def instructors_only(view: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
+def staff_only(view: Callable[P, R]) -> Callable[P, R]:
+    """Refuse everybody who may not read the work of all (403)."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not this_person().staff:
+            abort(403, "This page is for instructors and certifiers.")
+        return view(*args, **kwargs)
+
+    return guarded
+
+
 def this_person() -> Person:
     """Return who asks; only for pages that are not public."""
     person: Person = g.person
@@ -91,7 +103,7 @@ def register_door(app: Flask, begin_sign_in: Callable[[], Response]) -> None:
         person = _identify()
         if person is None:
             return begin_sign_in()
-        if not (person.learner or person.instructor):
+        if not (person.learner or person.staff):
             abort(403, _OUTSIDER)
         return None
 

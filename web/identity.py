@@ -10,12 +10,8 @@ from jupyterhub.services.auth import HubOAuth
 from tornado.web import HTTPError
 
 from clusters.errors import AssayError
+from graders.scopes import Scope
 from web.settings import Settings
-
-LEARN = "custom:labs:learn"
-"""Scope of everybody who may work on labs."""
-AUTHOR = "custom:labs:author"
-"""Scope of instructors; the hub lets it imply `LEARN`."""
 
 
 class HubSilent(AssayError):
@@ -34,7 +30,14 @@ class Person:
     learner: bool
     """May work on labs."""
     instructor: bool
-    """May see the work of all."""
+    """May see and judge the work of all."""
+    certifier: bool = False
+    """May read and verify what was signed."""
+
+    @property
+    def staff(self) -> bool:
+        """Whether they may read the work of all."""
+        return self.instructor or self.certifier
 
 
 class LoginStart(NamedTuple):
@@ -100,6 +103,7 @@ class HubIdentity:
             return None
         return Person(
             name=user["name"],
-            learner=bool(self._hub.check_scopes({LEARN}, user)),
-            instructor=bool(self._hub.check_scopes({AUTHOR}, user)),
+            learner=bool(self._hub.check_scopes({Scope.LEARN}, user)),
+            instructor=bool(self._hub.check_scopes({Scope.AUTHOR}, user)),
+            certifier=bool(self._hub.check_scopes({Scope.CERTIFY}, user)),
         )

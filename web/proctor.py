@@ -1,6 +1,10 @@
-"""Proctor: the one thing the site asks of it, with the learner's own token."""
+"""Proctor: what the site asks of it, always with the token of the person who asks."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -15,7 +19,7 @@ class ProctorRefused(AssayError):
 
 
 class Proctor:
-    """Speaks HTTP with the proctor."""
+    """Speaks HTTP with the proctor, which alone changes what the ledger says."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -26,18 +30,51 @@ class Proctor:
         Raises:
             ProctorRefused: it is not finished.
         """
+        self._post(token, "finish the attempt", f"attempts/{attempt}/finish")
+
+    def appeal(self, attempt: str, task: str, text: str, token: str) -> None:
+        """Object to the verdict on a task of one's own attempt.
+
+        Raises:
+            ProctorRefused: it is not recorded.
+        """
+        body = {"task": task, "text": text}
+        self._post(token, "take the appeal", f"attempts/{attempt}/appeals", body)
+
+    def answer(self, appeal: str, *, accepted: bool, text: str, token: str) -> None:
+        """Answer an appeal as an instructor.
+
+        Raises:
+            ProctorRefused: it is not recorded.
+        """
+        body = {"accepted": accepted, "text": text}
+        self._post(token, "record the answer", f"appeals/{appeal}/answer", body)
+
+    def override(self, attempt: str, task: str, effect: str, reason: str, token: str) -> None:
+        """Settle a task by hand as an instructor.
+
+        Raises:
+            ProctorRefused: it is not recorded.
+        """
+        body = {"task": task, "effect": effect, "reason": reason}
+        self._post(token, "record the override", f"attempts/{attempt}/overrides", body)
+
+    def _post(
+        self, token: str, what: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> None:
         if not self._url:
             raise ProctorRefused("this site does not know its proctor (ASSAY_PROCTOR_URL)")
         try:
             reply = httpx.post(
-                f"{self._url}/attempts/{attempt}/finish",
+                f"{self._url}/{quote(path)}",
+                json=body,
                 headers={"Authorization": f"token {token}"},
                 timeout=_SECONDS,
             )
         except httpx.HTTPError as error:
             raise ProctorRefused("the proctor does not answer; try again in a moment") from error
         if reply.is_error:
-            raise ProctorRefused(_sentence(reply))
+            raise ProctorRefused(f"the proctor could not {what}: {_sentence(reply)}")
 
 
 def _sentence(reply: httpx.Response) -> str:
@@ -45,5 +82,5 @@ def _sentence(reply: httpx.Response) -> str:
         detail = reply.json()["detail"]
     except (ValueError, KeyError, TypeError):
         detail = ""
-    said = detail if isinstance(detail, str) and detail else f"it answered {reply.status_code}"
-    return f"the proctor could not finish the attempt: {said}"
+    said = isinstance(detail, str) and detail
+    return said or f"it answered {reply.status_code}"

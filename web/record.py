@@ -5,18 +5,29 @@ The ledger's own methods answer for one attempt; these answer for a learner, a l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 from unicodedata import combining, normalize
 
 from sqlalchemy import ColumnElement, case, func, select
 
+from clusters.errors import NotFound
+from graders.ledger import Effect, Ledger, Override
 from graders.ledger.effective import effective_verdicts
-from graders.ledger.tables import LIVE_STATES, AttemptRow, AttemptState, ReportRow, VerdictRow
+from graders.ledger.statements import standing_overrides
+from graders.ledger.tables import (
+    LIVE_STATES,
+    AttemptRow,
+    AttemptState,
+    ReportRow,
+    StatementRow,
+    VerdictRow,
+)
 from graders.report import Outcome
 from web.database import WebDatabase
-from web.standing import AttemptSummary, TaskState
+from web.standing import AttemptSummary, TaskState, overridden
 
 _COLUMNS = [getattr(AttemptRow, f.name) for f in fields(AttemptSummary) if f.name != "tasks"]
 
@@ -54,27 +65,45 @@ class Pulse(NamedTuple):
     """`starting` or `open`; empty when no attempt is live."""
     deadline: str
     """Of the live attempt; RFC 3339, UTC."""
+    newest_statement: int = 0
+    """Number of the newest appeal, answer or override, 0 when there is none."""
 
     def __str__(self) -> str:
         """Return it as it travels in an address."""
-        return f"{self.attempts}.{self.newest_report}.{self.live_state or 'none'}"
+        state = self.live_state or "none"
+        return f"{self.attempts}.{self.newest_report}.{self.newest_statement}.{state}"
 
 
 class Record:
     """Reads the ledger for the pages."""
 
-    def __init__(self, database: WebDatabase) -> None:
+    def __init__(self, database: WebDatabase, ledger: Ledger) -> None:
         self._database = database
+        self._ledger = ledger
 
     def attempts(self, learner: str | None = None, lab: str | None = None) -> list[AttemptSummary]:
-        """Return the attempts of a learner, at a lab, or both, newest first. Two queries."""
-        return self._attempts(*_chosen(learner, lab))
+        """Return the attempts of a learner, at a lab, or both, newest first. Three queries."""
+        overrides = self._ledger.overrides(learner=learner, lab=lab)
+        return self._attempts(overrides, *_chosen(learner, lab))
 
     def attempts_of(self, learners: Sequence[str], lab: str) -> list[AttemptSummary]:
-        """Return the attempts of some learners at a lab, newest first. Two queries."""
-        return self._attempts(AttemptRow.learner.in_(learners), AttemptRow.lab == lab)
+        """Return the attempts of some learners at a lab, newest first. Three queries."""
+        overrides = self._ledger.overrides(lab=lab)
+        return self._attempts(overrides, AttemptRow.learner.in_(learners), AttemptRow.lab == lab)
 
-    def _attempts(self, *where: ColumnElement[bool]) -> list[AttemptSummary]:
+    def attempt(self, id: str) -> AttemptSummary:
+        """Return one attempt. Three queries.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        if found := self._attempts(self._ledger.overrides(attempt=id), AttemptRow.id == id):
+            return found[0]
+        raise NotFound(f"there is no attempt {id!r}")
+
+    def _attempts(
+        self, overrides: Iterable[Override], *where: ColumnElement[bool]
+    ) -> list[AttemptSummary]:
         newest_first = select(*_COLUMNS).where(*where).order_by(AttemptRow.started_at.desc())
         with self._database.reading() as session:
             rows = session.execute(newest_first.order_by(AttemptRow.id)).mappings().all()
@@ -83,6 +112,9 @@ class Record:
                 states.setdefault(verdict.attempt, {})[verdict.task] = TaskState(
                     bool(verdict.done), Outcome(verdict.outcome), verdict.at
                 )
+        for (attempt, task), override in standing_overrides(overrides).items():
+            mine = states.setdefault(attempt, {})
+            mine[task] = overridden(mine.get(task), override)
         return [
             AttemptSummary(
                 **{**row, "state": AttemptState(row["state"])}, tasks=states.get(row["id"], {})
@@ -106,16 +138,22 @@ class Record:
             return {lab: count for lab, count in rows}
 
     def learners_done(self, lab: str) -> dict[str, int]:
-        """Return how many learners ever passed each task of a lab. One query."""
+        """Return how many learners ever had each task of a lab done. Two queries."""
         held = effective_verdicts(AttemptRow.lab == lab)
         query = (
-            select(held.c.task, func.count(AttemptRow.learner.distinct()))
+            select(held.c.task, held.c.attempt, AttemptRow.learner)
             .join(AttemptRow, AttemptRow.id == held.c.attempt)
             .where(held.c.outcome == Outcome.PASSED.value)
-            .group_by(held.c.task)
+            .distinct()
         )
         with self._database.reading() as session:
-            return {task: count for task, count in session.execute(query)}
+            done = {(attempt, task): learner for task, attempt, learner in session.execute(query)}
+        for key, override in standing_overrides(self._ledger.overrides(lab=lab)).items():
+            if override.effect is Effect.PASSED:
+                done[key] = override.learner
+            else:
+                done.pop(key, None)
+        return Counter(task for task, _ in {(task, who) for (_, task), who in done.items()})
 
     def recent_verdicts(self, learner: str, limit: int = 20) -> list[RecentVerdict]:
         """Return the newest verdicts of a learner, newest first. One query."""
@@ -149,11 +187,16 @@ class Record:
             func.max(ReportRow.number),
             func.max(case((is_live, AttemptRow.state))),
             func.max(case((is_live, AttemptRow.deadline_at))),
-        ).outerjoin_from(AttemptRow, ReportRow, ReportRow.attempt == AttemptRow.id)
+            func.max(StatementRow.number),
+        )
+        query = query.outerjoin_from(AttemptRow, ReportRow, ReportRow.attempt == AttemptRow.id)
+        query = query.outerjoin(StatementRow, StatementRow.attempt == AttemptRow.id)
         with self._database.reading() as session:
             row = session.execute(query.where(*_chosen(learner, lab))).one()
-        attempts, newest_report, live_state, deadline = row
-        return Pulse(attempts, newest_report or 0, live_state or "", deadline or "")
+        attempts, newest_report, live_state, deadline, newest_statement = row
+        return Pulse(
+            attempts, newest_report or 0, live_state or "", deadline or "", newest_statement or 0
+        )
 
 
 def _as_sorted(name: str) -> tuple[str, str]:

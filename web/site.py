@@ -58,7 +58,7 @@ def open_site(settings: Settings, secret: bytes) -> Site:
         settings=settings,
         database=database,
         ledger=ledger,
-        record=Record(database),
+        record=Record(database, ledger),
         shelf=Shelf(settings.capabilities),
         identity=HubIdentity(settings),
         sign_ins=SignIns(database, seal_for(secret, "sign-ins")),

@@ -7,11 +7,12 @@ one while the learner works, their best one otherwise. So a full bar always mean
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from graders.lab import Lab, Task
+from graders.ledger import Effect, Override
 from graders.ledger.tables import LIVE_STATES, AttemptState
 from graders.report import Outcome
 
@@ -61,11 +62,24 @@ class TaskState:
     """Of the newest verdict."""
     at: str
     """Time of the newest verdict; RFC 3339, UTC."""
+    override: Override | None = None
+    """What an instructor decided by hand; None where the checks decide."""
 
     @property
     def mark(self) -> Mark:
         """What to show."""
+        if self.override is not None:
+            return Mark.DONE if self.done else Mark.NOT_YET
         return Mark.DONE if self.done else MARKS[self.outcome]
+
+
+def overridden(state: TaskState | None, override: Override) -> TaskState:
+    """Return the state of a task that an instructor settled."""
+    done = override.effect is Effect.PASSED
+    if state is None:
+        outcome = Outcome.PASSED if done else Outcome.FAILED
+        return TaskState(done, outcome, override.at, override)
+    return replace(state, done=done, override=override)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Verdicts survive what happens to processes and databases; `benchmarks/faults.py` does it longer."""
+"""Verdicts survive what happens to processes and databases; `benchmarks/faults.py` goes on longer."""
 
 from __future__ import annotations
 
