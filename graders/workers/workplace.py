@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import urllib3
 
 from graders.api import ApiServer
 from graders.audit import OpenLog
+from graders.bundles.grading import pack_recording
+from graders.bundles.recording import Recording
+from graders.bundles.views import recorded_view
 from graders.discovery import Discovery
 from graders.kubeconfig import Kubeconfig
-from graders.messages import Order, Sender
+from graders.messages import Kind, Order, Sender
 from graders.view import ClusterView
 
 
@@ -26,14 +31,40 @@ class Workplace:
     """To the API server, used by all of its checks one after the other."""
     discovery: Discovery
     audit_log: OpenLog | None
+    recordings: list[Recording] = field(default_factory=list)
+    """Of checks that have begun, and were not sent yet."""
 
     def api(self) -> ApiServer:
         """Return the API server of the order's cluster."""
         return ApiServer(self.kubeconfig, self.connections)
 
     def view(self, api: ApiServer) -> ClusterView:
-        """Return the order's cluster as a check sees it."""
+        """Return the order's cluster, unrecorded."""
         return ClusterView(api, self.audit_log, self.discovery)
+
+    @contextmanager
+    def look(self) -> Iterator[ClusterView]:
+        """Show the order's cluster to a check; what it is told is recorded where that is ordered."""
+        if not self.order.recorded:
+            with self.api() as api:
+                yield self.view(api)
+            return
+        recording = Recording()
+        self.recordings.append(recording)
+        with recorded_view(
+            recording, self.kubeconfig, self.connections, self.discovery, self.audit_log
+        ) as view:
+            yield view
+
+    def send_recording(self, task: str) -> None:
+        """Send what the check of a task was told; what goes wrong with it changes no verdict."""
+        while self.recordings:
+            try:
+                packed = pack_recording(self.recordings.pop(), self.discovery)
+            except Exception:
+                traceback.print_exc()
+            else:
+                self.sender.send(Kind.EVIDENCE, task=task, recording=packed)
 
 
 Work = Callable[[Workplace], None]

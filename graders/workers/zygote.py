@@ -24,6 +24,7 @@ from graders.workers.confinement import confine, own_uid
 from graders.workers.lab_zygote import serve_lab
 from graders.workers.offspring import Child, Offspring
 from graders.workers.serving import serve
+from graders.workers.warming import warm_up
 from graders.workers.worker import Ends, do_order, set_up_process
 from graders.workers.workplace import Workplace
 
@@ -32,6 +33,7 @@ def main() -> None:
     """Serve the pool until it is gone."""
     channel = Channel.of_descriptor(int(sys.argv[1]))
     empty = Path.cwd()
+    warm_up()
     offspring = Offspring()
     gc.collect()
     gc.disable()
