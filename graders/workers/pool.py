@@ -137,7 +137,7 @@ class Pool:
         too_many = by_use[: max(len(by_use) - LABS, 0)]
         for lab in by_use:
             outdated = lab.key.checks == key.checks and lab.key != key
-            worn_out = lab.forks >= FORKS or lab.family.gone
+            worn_out = lab.forks >= FORKS or not lab.answers()
             if outdated or worn_out or lab in too_many or lab.used_at < long_ago:
                 del self._labs[lab.key]
                 if not lab.busy:
