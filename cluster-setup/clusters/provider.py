@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clusters.capability import Capability
-from clusters.errors import NotFound
+from clusters.errors import ClusterError, NotFound
 from clusters.phases import OnPhase, ignore
 from clusters.spec import ClusterSpec
 
@@ -99,6 +99,8 @@ class ClusterProvider(ABC):
     """Name of the entry point."""
     capabilities: frozenset[Capability]
     """What its clusters offer on this host."""
+    copies: bool = False
+    """Whether `copy` makes a copy of a cluster; where it does not, make the cluster again."""
 
     @abstractmethod
     def preflight(self) -> Sequence[str]:
@@ -115,6 +117,23 @@ class ClusterProvider(ABC):
             NotReadyError: a component died or was not ready in time.
             ClusterError: anything else the platform could not do (a full disk, for example).
         """
+
+    def copy(self, name: str, spec: ClusterSpec) -> Cluster:
+        """Make a cluster that holds what another one holds: the same objects with the same uids.
+
+        The other one is stopped for it; `create` starts it again. Whoever has a credential of one
+        has one of the other, so both must be the same person's.
+
+        Args:
+            name: the cluster that is copied.
+            spec: the new one; its inventory and version must be those of the other.
+
+        Raises:
+            NotFound: there is no such cluster, or it is not finished.
+            InputInvalid: the spec is another's, or the new name is taken.
+            ClusterError: the platform could not do it, or this provider cannot.
+        """
+        raise ClusterError(f"provider {self.name} cannot copy clusters")
 
     @abstractmethod
     def delete(self, name: str) -> None:

@@ -44,6 +44,8 @@ class PlannedRun:
     steps: tuple[Path, ...] = ()
     task: str = ""
     """The task that the mutant must make fail."""
+    own: tuple[Path, ...] = ()
+    """Of a mutant: the steps that are wrong; the others are the reference's."""
     kubernetes: str = ""
     """Version of Kubernetes; empty means the one that learners have."""
     mutant: GeneratedMutant | None = None
@@ -56,6 +58,11 @@ class PlannedRun:
     def is_late(self) -> bool:
         """Whether the step of the task is done after the first check."""
         return self.mutant is not None and self.mutant.operator is Operator.LATE
+
+    @property
+    def others(self) -> tuple[Path, ...]:
+        """The steps that are done rightly."""
+        return tuple(step for step in self.steps if step not in self.own)
 
     def expected(self, tasks: Iterable[str]) -> dict[str, Outcome]:
         """Return the outcome that each task must have."""
@@ -107,7 +114,7 @@ def plan_generated(
     for name in names:
         having = [(run, mutants[name]) for run, mutants in by_seed if name in mutants]
         run, mutant = having[lab.task_ids.index(name.partition("/")[0]) % len(having)]
-        runs.append(_generated_run(lab, run, mutant, equivalents.reason(name)))
+        runs.append(_generated_run(run, mutant, equivalents.reason(name)))
     return _in_turns(runs)
 
 
@@ -127,26 +134,14 @@ def _authored_runs(lab: Lab, seed: int, version: str, records: bool) -> Iterator
         yield PlannedRun(seed, solution, other.name, other.steps, kubernetes=version)
     for wrong in mutants_of(lab):
         steps = with_mutant(reference, wrong)
-        yield PlannedRun(seed, mutant, wrong.name, steps, wrong.task, version)
+        yield PlannedRun(seed, mutant, wrong.name, steps, wrong.task, (wrong.script,), version)
 
 
-def _generated_run(
-    lab: Lab, run: PlannedRun, mutant: GeneratedMutant, equivalent: str
-) -> PlannedRun:
-    steps = run.steps
-    if mutant.operator is Operator.LATE:  # the step comes last, after the first check
-        own = [step for step in steps if step_task(step) == mutant.task]
-        steps = (*(step for step in steps if step not in own), *own)
-    return PlannedRun(
-        run.seed,
-        RunKind.GENERATED,
-        mutant.name,
-        steps,
-        mutant.task,
-        run.kubernetes,
-        mutant,
-        equivalent,
-    )
+def _generated_run(run: PlannedRun, mutant: GeneratedMutant, equivalent: str) -> PlannedRun:
+    own = tuple(step for step in run.steps if step_task(step) == mutant.task)
+    kind, version = RunKind.GENERATED, run.kubernetes
+    name, task, steps = mutant.name, mutant.task, run.steps
+    return PlannedRun(run.seed, kind, name, steps, task, own, version, mutant, equivalent)
 
 
 def _in_turns(runs: list[PlannedRun]) -> list[PlannedRun]:

@@ -27,7 +27,8 @@ from graders.rehearsal.mutation.equivalents import Equivalents, read_equivalents
 from graders.rehearsal.order import Conductor, OnRun
 from graders.rehearsal.plan import PlannedRun, chosen, plan_generated, plan_runs
 from graders.rehearsal.report_card import ReportCard, RunResult
-from graders.rehearsal.run import Stage, process_in_name
+from graders.rehearsal.run import Stage
+from graders.rehearsal.scene import Workshop, process_in_name
 
 _OF_KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _OWNER = "rehearsal:"
@@ -80,10 +81,14 @@ def rehearse(
     versions, skipped = _versions_here(scope.kubernetes)
     delete_leftovers(provider)
     kubectl = ensure_binaries(["kubectl"], on_phase)["kubectl"]
-    stage = Stage(lab, provider, _owner_now(), kubectl, threading.Event(), scope.repeat)
+    workshop = Workshop(lab, provider, _owner_now(), kubectl)
+    stage = Stage(workshop, threading.Event(), scope.repeat)
     deadline = None if scope.seconds is None else began + scope.seconds
     conductor = Conductor(stage.perform, scope.at_once, on_run, lambda: _interrupt(stage), deadline)
-    results = _perform(lab, scope, versions, conductor, equivalents)
+    try:
+        results = _perform(lab, scope, versions, conductor, equivalents)
+    finally:
+        workshop.clear_up()
     problems = [*lint_lab(lab.folder), *_unused(equivalents, results, scope, conductor)]
     return ReportCard(
         lab=lab.slug,
@@ -163,10 +168,11 @@ def _versions_here(wanted: Sequence[str]) -> tuple[list[str], list[str]]:
 def _interrupt(stage: Stage) -> None:
     """Take away the clusters of the runs under way, so that their checks end at once."""
     stage.stop.set()
-    for cluster in stage.provider.list():
-        if cluster.owner == stage.owner:
+    provider, owner = stage.workshop.provider, stage.workshop.owner
+    for cluster in provider.list():
+        if cluster.owner == owner:
             with suppress(AssayError):
-                stage.provider.delete(cluster.name)
+                provider.delete(cluster.name)
 
 
 def _owner_now() -> str:

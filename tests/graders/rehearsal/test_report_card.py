@@ -155,7 +155,7 @@ LATE = GeneratedMutant("one", Operator.LATE)
 
 def generated(mutant: GeneratedMutant = DROP, equivalent: str = "") -> PlannedRun:
     kind = RunKind.GENERATED
-    return PlannedRun(1, kind, mutant.name, (), "one", "", mutant, equivalent)
+    return PlannedRun(1, kind, mutant.name, (), "one", (), "", mutant, equivalent)
 
 
 def test_a_verdict_that_changes_is_a_flake_and_a_surprise() -> None:
@@ -237,14 +237,18 @@ def test_generated_mutants_take_turns_and_each_is_tried_in_one_variant(lab: Lab)
     }
 
 
-def test_a_late_step_is_the_last_one(lab: Lab) -> None:
+def test_a_run_knows_which_steps_are_its_own_and_which_others_need_as_well(lab: Lab) -> None:
     mutant = GeneratedMutant("run-replicas", Operator.LATE)
-    recorded = [(run, [mutant]) for run in plan_runs(lab, [1]) if run.records]
+    reference, _, _, written = plan_runs(lab, [1])
 
-    (run,) = plan_generated(lab, recorded, Equivalents())
+    (run,) = plan_generated(lab, [(reference, [mutant])], Equivalents())
 
     assert run.is_late
-    assert [step_task(step) for step in run.steps] == ["repair-workload", "run-replicas"]
+    assert [step_task(step) for step in run.own] == ["run-replicas"]
+    assert [step_task(step) for step in run.others] == ["repair-workload"]
+    assert [step.name for step in written.own] == ["one-too-few.sh"]
+    assert written.others == run.others, "so that one cluster can be prepared for both"
+    assert reference.own == ()
 
 
 def test_versions_of_kubernetes_multiply_the_runs_of_the_lab_and_are_recorded_once(

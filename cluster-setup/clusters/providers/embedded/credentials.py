@@ -51,6 +51,11 @@ class _Pair:
     key: ec.EllipticCurvePrivateKey
 
 
+def server_at(port: int) -> str:
+    """Return the base URL of the API server on a loopback port."""
+    return f"https://127.0.0.1:{port}"
+
+
 def make_credentials(cluster: str, port: int) -> dict[str, bytes]:
     """Return the files of a new set of credentials, by name.
 
@@ -170,7 +175,7 @@ def _kubeconfig(
             {
                 "name": cluster,
                 "cluster": {
-                    "server": f"https://127.0.0.1:{port}",
+                    "server": server_at(port),
                     "certificate-authority-data": _base64(_pem_certificate(authority.certificate)),
                 },
             }

@@ -115,6 +115,20 @@ class ClusterFolder:
             with open(path, "wb", opener=_open_private) as file:
                 file.write(content)
 
+    def take_from(self, other: ClusterFolder, server: str, former_server: str) -> None:
+        """Copy what a cluster at rest consists of: data, credentials and audit log.
+
+        Args:
+            other: the cluster; nothing may run in it.
+            server: address of the new API server, for the kubeconfigs.
+            former_server: the address in their place so far.
+        """
+        for name in ("etcd", "pki", "audit"):
+            shutil.copytree(other.path / name, self.path / name)
+        for path in other.path.glob("*.kubeconfig"):
+            text = path.read_text(encoding="utf-8").replace(former_server, server)
+            self.write_files({path.name: text.encode()})
+
     def clear(self) -> None:
         """Remove everything inside; what the cluster was to be goes last, so `list` can say it."""
         record = self.path / "cluster.json"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from clusters.provider import Cluster, ClusterProvider, ClusterState, Component
 from clusters.providers.embedded import processes
 from clusters.providers.embedded.components import COMPONENTS
 from clusters.providers.embedded.control_plane import ControlPlane
-from clusters.providers.embedded.credentials import make_credentials
+from clusters.providers.embedded.credentials import make_credentials, server_at
 from clusters.providers.embedded.folder import ClusterFolder, Record
 from clusters.providers.embedded.logs import last_words
 from clusters.providers.embedded.ports import held_port
 from clusters.providers.embedded.processes import Running
 from clusters.spec import ClusterSpec, is_cluster_name
 
+Binaries = Mapping[str, Path]
 DISK_NEEDED = 150 * 2**20
 """Bytes that a new cluster needs: etcd sets aside 64 MiB at a time for its write-ahead log."""
 
@@ -39,6 +41,7 @@ class EmbeddedProvider(ClusterProvider):
 
     name = "embedded"
     capabilities = frozenset({Capability.SCHEDULING})
+    copies = True
 
     def __init__(self, root: Path | None = None) -> None:
         """Use the clusters below a folder.
@@ -77,6 +80,20 @@ class EmbeddedProvider(ClusterProvider):
                 self._make(folder, spec, binaries, on_phase)
             return self._describe(folder, processes.find_cluster(folder.path))
 
+    def copy(self, name: str, spec: ClusterSpec) -> Cluster:
+        """Make a cluster that holds what another one holds; the other one is stopped for it."""
+        binaries = ensure_binaries(COMPONENTS, kubernetes=spec.kubernetes)
+        source, folder = self._folder(name), self._folder(spec.name)
+        with self._explained(folder), folder.locked():
+            if folder.record() is not None:
+                raise InputInvalid([f"cluster {spec.name} exists: use another name for the copy"])
+            try:
+                self._make_copy(source, folder, spec, binaries)
+            except BaseException:
+                self._remove(folder)
+                raise
+            return self._describe(folder, processes.find_cluster(folder.path))
+
     def delete(self, name: str) -> None:
         """Remove the cluster with its processes, ports and files; a missing one is no error."""
         folder = self._folder(name)
@@ -112,7 +129,7 @@ class EmbeddedProvider(ClusterProvider):
         self,
         folder: ClusterFolder,
         spec: ClusterSpec,
-        binaries: dict[str, Path],
+        binaries: Binaries,
         on_phase: OnPhase,
     ) -> None:
         processes.stop_cluster(folder.path)
@@ -146,6 +163,23 @@ class EmbeddedProvider(ClusterProvider):
                 plane.wait_for_nodes(api)
             return api.identity()
 
+    def _make_copy(
+        self, source: ClusterFolder, folder: ClusterFolder, spec: ClusterSpec, binaries: Binaries
+    ) -> None:
+        _require_space(folder.path)
+        with held_port() as port:
+            with source.locked():
+                former, uid = source.record(), source.uid()
+                if former is None or not uid:
+                    raise NotFound(f"there is no finished cluster {source.name!r} to copy")
+                _require_same(replace(spec, owner=former.owner), former)
+                record = replace(_new_record(spec, port), kubernetes=former.kubernetes)
+                folder.write_record(record)
+                processes.stop_cluster(source.path)
+                folder.take_from(source, server_at(port), server_at(former.port))
+            self._resume(ControlPlane(folder, record, binaries))
+            folder.mark_ready(uid)
+
     def _repair(self, plane: ControlPlane, port: int, on_phase: OnPhase) -> None:
         if not plane.missing:
             return
@@ -154,7 +188,11 @@ class EmbeddedProvider(ClusterProvider):
             stack.enter_context(timed(on_phase, "repair", f"Starting again: {lost}", 100))
             if "kube-apiserver" in plane.missing:
                 stack.enter_context(held_port(port))
-            api = stack.enter_context(closing(plane.connect()))
+            self._resume(plane)
+
+    def _resume(self, plane: ControlPlane) -> None:
+        """Start what does not run, and leave alone what the owner did in the cluster."""
+        with closing(plane.connect()) as api:
             plane.start_store()
             plane.start_api_server()
             plane.wait_for_api_server(api)
