@@ -53,6 +53,8 @@ class Grading:
         self._cancel = cancel
         self._tasks = job.chosen_tasks()
         self._results: dict[str, CheckResult] = {}
+        self.recordings: dict[str, str] = {}
+        """What the checks were told, packed, by task."""
         self._settling = threading.Lock()
         self._deadline = time.monotonic() + job.seconds
         self._clean = False
@@ -159,6 +161,9 @@ class Grading:
                 case {"kind": Kind.RESULT, "result": result}:
                     self._settle(_result_of(begun[-1:], result))
                     worker.allow(BETWEEN_SECONDS, "The grader stood still between two checks")
+                case {"kind": Kind.EVIDENCE, "task": str(id), "recording": str(packed)}:
+                    if begun and begun[-1].id == id:
+                        self.recordings[id] = packed
                 case {"kind": Kind.BROKEN, "message": str(sentence)}:
                     raise WorkerFailed(sentence)
                 case {"kind": Kind.END}:
@@ -208,6 +213,7 @@ class Grading:
             tasks=tuple(
                 OrderedTask(id=task.id, seconds=task.limit, timing=task.timing) for task in tasks
             ),
+            recorded=job.evidence is not None,
             safeguards=render_safeguards(job.lab, job.variant),
         )
 

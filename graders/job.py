@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from graders.bundles.held import HeldEvidence
 from graders.lab import Lab, Task
 from graders.report import Trigger
 from graders.variant import Value, Variant, draw_variant
@@ -39,6 +40,8 @@ class GradingJob:
     values: Mapping[str, Value] | None = None
     """The parameters as they were drawn at the start; drawn anew from the seed when None."""
 
+    evidence: HeldEvidence | None = None
+    """Holds what the checks were told until the report is kept; nothing is recorded when None."""
     seconds: float = 1800.0
     """For all checks together, so that nobody waits for ever for their turn."""
 

@@ -68,6 +68,8 @@ class Order(_Model):
     """The variant's parameters."""
     baseline: dict[str, Any]
     tasks: tuple[OrderedTask, ...]
+    recorded: bool = False
+    """Whether what the checks are told is to be sent as evidence."""
     safeguards: tuple[Safeguard, ...] = ()
     """Filled in."""
 
@@ -83,6 +85,8 @@ class Kind(StrEnum):
     """The check of `task` begins."""
     RESULT = "result"
     """`result` is a CheckResult."""
+    EVIDENCE = "evidence"
+    """`recording` is what the check of `task` was told, packed."""
     BASELINE = "baseline"
     """`value` is what was recorded."""
     END = "end"

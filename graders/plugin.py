@@ -70,8 +70,7 @@ class ChecksPlugin:
     @pytest.fixture
     def cluster(self) -> Iterator[ClusterView]:
         """The learner's cluster, seen from outside."""
-        with self._workplace.api() as api:
-            view = self._workplace.view(api)
+        with self._workplace.look() as view:
             if self._run is not None:
                 self._run.view = view
             yield view
@@ -134,6 +133,7 @@ class ChecksPlugin:
             result = self._check(task)
             _flush()
             workplace.sender.send(Kind.RESULT, result=result.model_dump(mode="json"))
+            workplace.send_recording(task.id)
             if self._conduct.problem:
                 break
 

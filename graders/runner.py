@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from graders.bundles.grading import make_evidence
 from graders.clean_mark import CleanMark
 from graders.errors import Cancelled, GradingError
 from graders.grading import Grading, OnResult
 from graders.job import GradingJob
-from graders.report import Report
+from graders.report import CheckResult, Report
 from graders.turns import turn
 
 __all__ = ["GradingJob", "OnResult", "grade"]
@@ -57,20 +59,35 @@ def grade(
     except Exception:
         log.exception("attempt %s: the grading broke off", job.attempt)
         grading.give_up("The grader itself broke off; the operator's log says why")
+    id, results = uuid.uuid4().hex, grading.in_order()
     return Report(
-        id=uuid.uuid4().hex,
+        id=id,
         lab=job.lab.slug,
         lab_version=job.lab.version,
         attempt=job.attempt,
         learner=job.learner,
         started_at=_rfc3339(started_at),
         finished_at=_rfc3339(datetime.now(UTC)),
-        results=grading.in_order(),
+        results=results,
         cluster_uid=job.cluster_uid,
         versions=dict(job.versions),
         assurance=job.assurance,
         trigger=job.trigger,
+        evidence=_hold_evidence(job, id, results, grading),
     )
+
+
+def _hold_evidence(
+    job: GradingJob, report: str, results: Sequence[CheckResult], grading: Grading
+) -> str:
+    """Hold what the checks were told and return its digest; empty where there is nothing."""
+    if job.evidence is None or not grading.recordings:
+        return ""
+    try:
+        return job.evidence.hold(make_evidence(job, report, results, grading.recordings))
+    except Exception:
+        log.exception("attempt %s: no evidence is kept of report %s", job.attempt, report)
+        return ""
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -43,12 +43,17 @@ class EvidenceStore:
             OSError: there is no room, or no right to write.
         """
         digest = digest_of(text)
+        self.put_packed(digest, pack(text))
+        return digest
+
+    def put_packed(self, digest: str, packed: bytes) -> None:
+        """Keep a compressed bundle whose digest is known; raises like `put`."""
         path = self.path(digest)
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             beside = path.with_name(f".{secrets.token_hex(8)}.new")
             try:
-                _write(beside, pack(text))
+                _write(beside, packed)
                 beside.rename(path)
             finally:
                 beside.unlink(missing_ok=True)
@@ -57,7 +62,6 @@ class EvidenceStore:
         else:
             with suppress(OSError):
                 os.utime(path)  # nobody may sweep it before it is named
-        return digest
 
     def get(self, digest: str) -> bytes:
         """Return the text of a bundle.

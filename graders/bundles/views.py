@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import urllib3
 
@@ -23,26 +22,21 @@ from graders.kubeconfig import Kubeconfig
 from graders.view import ClusterView
 
 
-class Surroundings(NamedTuple):
-    """The cluster of a check, and how to reach it."""
-
-    kubeconfig: Kubeconfig
-    connections: urllib3.PoolManager
-    discovery: Discovery
-    audit_log: OpenLog | None
-
-    def api(self) -> ApiServer:
-        """Return the API server; what it says is not recorded."""
-        return ApiServer(self.kubeconfig, self.connections)
-
-    @contextmanager
-    def recorded_view(self, recording: Recording) -> Iterator[ClusterView]:
-        """Show the cluster to a check, by the time of the recording, and note everything."""
-        api = RecordedApiServer(recording, self.kubeconfig, self.connections)
-        log = None if self.audit_log is None else RecordedLog(AuditLog(self.audit_log), recording)
-        discovery = RecordedDiscovery(self.discovery, self.api(), recording)
-        with clock.keeping_time(recording):
-            yield ClusterView(api, log, discovery, recording)
+@contextmanager
+def recorded_view(
+    recording: Recording,
+    kubeconfig: Kubeconfig,
+    connections: urllib3.PoolManager,
+    discovery: Discovery,
+    audit_log: OpenLog | None,
+) -> Iterator[ClusterView]:
+    """Show a cluster to a check, by the time of the recording, and note everything."""
+    api = RecordedApiServer(recording, kubeconfig, connections)
+    log = None if audit_log is None else RecordedLog(AuditLog(audit_log), recording)
+    not_noted = ApiServer(kubeconfig, connections)
+    kinds = RecordedDiscovery(discovery, not_noted, recording)
+    with clock.keeping_time(recording):
+        yield ClusterView(api, log, kinds, recording)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ class Workplace:
 
     @contextmanager
     def look(self) -> Iterator[ClusterView]:
-        """Show the order's cluster to a check; what it is told is recorded where that is ordered."""
+        """Show the order's cluster to a check, recorded where that is ordered."""
         if not self.order.recorded:
             with self.api() as api:
                 yield self.view(api)

@@ -46,6 +46,12 @@ def kubectl(graded_cluster: Cluster) -> Kubectl:
     return kubectl_of(graded_cluster)
 
 
+@pytest.fixture(scope="session")
+def learner_kubectl() -> Callable[[Cluster], Kubectl]:
+    """Makes the kubectl of a cluster's learner, for fixtures that live longer than a test."""
+    return kubectl_of
+
+
 def kubectl_of(cluster: Cluster) -> Kubectl:
     binary = ensure_binaries(["kubectl"])["kubectl"]
     environment = {"KUBECONFIG": str(cluster.kubeconfig), "HOME": "/nonexistent", "PATH": ""}
