@@ -10,15 +10,15 @@ import re
 import secrets
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-
-from kubernetes.utils.quantity import parse_quantity
 
 from graders import clock
 from graders.api import USER_AGENT, ApiServer, Refusal
 from graders.discovery import OWN_GROUPS, Discovery, ResourceType
 from graders.errors import GradingError, ProbeRefused
+from graders.fidelity import changes
 from graders.waiting import wait_until
 
 LABEL = "assay.dev/probe"
@@ -26,26 +26,9 @@ LABEL = "assay.dev/probe"
 CLEANUP_SECONDS = 5.0
 """How long a removed probe may take to be gone, with the claims that were made for it."""
 _NAME_LENGTH = 12
-_NOT_COMPARED = {"apiVersion", "kind", "status", "stringData"}
-_POD_DEFAULTS = {
-    "dnsPolicy",
-    "enableServiceLinks",
-    "imagePullSecrets",
-    "preemptionPolicy",
-    "priority",
-    "priorityClassName",
-    "restartPolicy",
-    "schedulerName",
-    "securityContext",
-    "serviceAccount",
-    "serviceAccountName",
-    "terminationGracePeriodSeconds",
-    "tolerations",
-    "volumes",
-}
-"""What the API server and its own admission add to the spec of a Pod."""
 _REFUSERS = (
     (re.compile(r"ValidatingAdmissionPolicy '([^']+)'"), "ValidatingAdmissionPolicy {}"),
+    (re.compile(r"^policy '([^']+)' with binding"), "MutatingAdmissionPolicy {}"),
     (re.compile(r'admission webhook "([^"]+)" denied'), "admission webhook {}"),
     (re.compile(r'failed calling webhook "([^"]+)"'), "admission webhook {}"),
     (re.compile(r"exceeded quota: ([^,\s]+)"), "ResourceQuota {}"),
@@ -82,46 +65,6 @@ def as_probe(manifest: Mapping[str, Any], name: str) -> dict[str, Any]:
     metadata = manifest.get("metadata") or {}
     labels = {**(metadata.get("labels") or {}), LABEL: "true"}
     return {**manifest, "metadata": {**metadata, "name": name, "labels": labels}}
-
-
-def differences(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths where `found` is not what was `wanted`; additions are defaults.
-
-    Lists may have additions at their end (default tolerations, the token volume).
-    """
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        for key, value in wanted.items():
-            yield from differences(value, found.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(wanted, Sequence) and isinstance(found, list) and not isinstance(wanted, str):
-        if len(found) < len(wanted):
-            yield path
-        for index, (one, other) in enumerate(zip(wanted, found, strict=False)):
-            yield from differences(one, other, f"{path}[{index}]")
-    elif not _same_value(wanted, found):
-        yield path
-
-
-def additions(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the fields of a Pod that neither the manifest nor the API's defaults account for."""
-    if found.get("kind") != "Pod":
-        return
-    added = found["spec"].keys() - wanted["spec"].keys()
-    yield from (f"spec.{key}" for key in sorted(added - _POD_DEFAULTS))
-    if "schedulerName" in added and found["spec"]["schedulerName"] != "default-scheduler":
-        yield "spec.schedulerName"
-
-
-def _same_value(wanted: Any, found: Any) -> bool:
-    if wanted == found or (not wanted and found is None):
-        return True
-    return _quantity(wanted) is not None and _quantity(wanted) == _quantity(found)
-
-
-def _quantity(value: Any) -> Any:
-    try:
-        return parse_quantity(value)
-    except (ValueError, TypeError):
-        return None
 
 
 @dataclass(frozen=True)
@@ -163,14 +106,21 @@ def make(api: ApiServer, type_: ResourceType, manifest: Mapping[str, Any]) -> Pr
     except Refusal as refusal:
         raise ProbeRefused(_say_refused(type_, refusal)) from refusal
     made = ProbeObject(type_, {"kind": type_.kind, "apiVersion": type_.api_version, **document})
-    asked = {key: manifest[key] for key in manifest if key not in _NOT_COMPARED}
-    if changed := [*differences(asked, document), *additions(manifest, document)]:
-        remove(api, [made])
+    if changed := changes(manifest, made.document):
+        with suppress(GradingError):  # it may be held; that it was changed says more
+            remove(api, [made])
         raise ProbeRefused(
             f"Something in the cluster changed the probe {type_.kind} on its way in: "
-            f"{', '.join(changed[:5])}"
+            f"{', '.join(changed[:5])}{_changer(made)}"
         )
     return made
+
+
+def _changer(probe: ProbeObject) -> str:
+    """Return who changed a probe, where it leaves its mark."""
+    marks = probe.document["metadata"].get("annotations") or {}
+    said = marks.get("kubernetes.io/limit-ranger", "")
+    return f" (a LimitRange: {said})" if said else ""
 
 
 def _say_refused(type_: ResourceType, refusal: Refusal) -> str:
@@ -202,7 +152,10 @@ def _delete(api: ApiServer, probe: ProbeObject) -> None:
         api.delete(probe.path, options)
     except Refusal as refusal:
         if refusal.code not in (404, 409):  # gone, or another object of this name by now
-            raise
+            who = refuser(refusal.message) or "the API server"
+            raise ProbeRefused(
+                f"The removal of the probe {probe} was refused by {who}: {refusal.message[:300]}"
+            ) from refusal
 
 
 def _await_end(api: ApiServer, probe: ProbeObject, deadline: float) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from graders.forgeries import copies, identities, statuses
+from graders.forgeries import (
+    admission,
+    copies,
+    hardware,
+    identities,
+    shadows,
+    starvation,
+    statuses,
+)
 from graders.forgeries.forgery import Forgery
 
-_FAMILIES = (statuses, copies, identities)
+_FAMILIES = (statuses, copies, identities, hardware, admission, shadows, starvation)
 """Modules with forgeries, in the order of the catalogue."""
 
 

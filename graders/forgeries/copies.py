@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from graders.forgeries.appearances import RBAC, good_status
 from graders.forgeries.connection import APPLY
 from graders.forgeries.forgery import Family, State, forgery
@@ -212,6 +214,8 @@ def _pods_of_broken_workloads(intruder: Intruder) -> list[Copy]:
         and not pod["spec"].get("nodeName")
         and pod["metadata"].get("ownerReferences")
     ]
+    for pod in waiting:  # bound they would stay: whoever made them makes them again
+        intruder.at_the_end(partial(intruder.remove, pod))
     return [
         Copy(pod, {**pod, "spec": {**pod["spec"], "nodeName": nodes[0]["metadata"]["name"]}})
         for pod in waiting

@@ -11,7 +11,8 @@ import pytest
 from graders import probes
 from graders.checks import CheckFailed
 from graders.errors import GradingError, ProbeRefused, RequestInvalid
-from graders.probes import LABEL, differences, refuser
+from graders.fidelity import differences
+from graders.probes import LABEL, refuser
 from graders.view import ClusterView, Missing
 
 pytestmark = pytest.mark.cluster
