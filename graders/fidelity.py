@@ -38,7 +38,10 @@ _CONTAINER_DEFAULTS = {
 _RESOURCE_LISTS = ("requests", "limits")
 _CLAIM_DEFAULTS = {"allocationMode", "count"}
 _OWN_FINALIZERS = {"kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"}
-_HELD_TO_THE_LETTER: Mapping[str, Set[str]] = {"ResourceClaim": _CLAIM_DEFAULTS, "ResourceSlice": frozenset()}
+_HELD_TO_THE_LETTER: Mapping[str, Set[str]] = {
+    "ResourceClaim": _CLAIM_DEFAULTS,
+    "ResourceSlice": frozenset(),
+}
 """Kinds with few defaults; these fields are all that the API server adds to them."""
 
 Object = Mapping[str, Any]
@@ -75,7 +78,7 @@ def differences(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
 def additions(wanted: Object, found: Object) -> Iterator[str]:
     """Yield what neither the manifest nor the API's defaults account for."""
     yield from _metadata_additions(wanted.get("metadata") or {}, found.get("metadata") or {})
-    kind = found.get("kind")
+    kind = str(found.get("kind"))
     if kind == "Pod":
         yield from _pod_additions(wanted["spec"], found["spec"])
     elif kind in _HELD_TO_THE_LETTER:
@@ -116,9 +119,7 @@ def _container_additions(wanted: Object, found: Object, path: str) -> Iterator[s
             yield f"{path}.resources.{key}"
 
 
-def _unasked(
-    wanted: Any, found: Any, defaults: frozenset[str] | set[str], path: str
-) -> Iterator[str]:
+def _unasked(wanted: Any, found: Any, defaults: Set[str], path: str) -> Iterator[str]:
     """Yield the paths that only `found` has, but for defaults."""
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         for key, value in found.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from graders.forgeries.appearances import good_status, metadata
@@ -17,7 +16,7 @@ _AGGREGATION = "apiregistration.k8s.io/v1"
 _ESTABLISHED_SECONDS = 10.0
 _KINDS = ("Pod", "ResourceClaim", "Deployment", "ConfigMap", "Job", "Service", "Node")
 _ELSEWHERE = "A kind without an apiVersion means Kubernetes' own, and nobody else's."
-_REDIRECTED = "A group of Kubernetes that somebody else serves is not believed, and the error says so."
+_REDIRECTED = "A group of Kubernetes that somebody else serves is not believed."
 
 
 @forgery(Family.SHADOW, State.UNTOUCHED, fails_because=_ELSEWHERE)
@@ -120,9 +119,7 @@ def _shadow(intruder: Intruder, group: str, version: str, kinds: tuple[str, ...]
             intruder.ask("POST", path, shadow)
 
 
-def _definition(
-    group: str, version: str, kind: str, served: tuple[str, ...] = ()
-) -> Document:
+def _definition(group: str, version: str, kind: str, served: tuple[str, ...] = ()) -> Document:
     """Return the definition of a kind that may hold anything."""
     plural = f"{kind.lower()}s"
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -175,8 +172,3 @@ def _await_kind(intruder: Intruder, group: str, version: str, plural: str) -> No
         if time.monotonic() > deadline:
             raise StepRefused(f"the kind {plural}.{group} is not served")
         time.sleep(0.05)
-
-
-def objects_of(intruder: Intruder, kinds: tuple[str, ...]) -> Iterator[Document]:
-    """Yield what somebody who passed has of some kinds."""
-    yield from intruder.work.of_kind(*kinds)
