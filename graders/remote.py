@@ -19,6 +19,8 @@ _SECONDS = httpx.Timeout(10.0, read=120.0)
 _SILENCE = httpx.Timeout(10.0, read=12.0)
 """The proctor gives a sign of life every 2 s while it checks. The hub's proxy does not say that a
 server behind it died in the middle of an answer, so silence must."""
+_GRADING = httpx.Timeout(10.0, read=300.0)
+"""Formative cells may wait for those of others."""
 _AWAY = "the proctor does not answer; nothing was counted, your work is safe: try again in a moment"
 _VARIABLES = ("ASSAY_PROCTOR_URL", "ASSAY_ATTEMPT", "JUPYTERHUB_API_TOKEN")
 
@@ -94,6 +96,21 @@ class RemoteAttempt:
                 elif "error" in line:
                     raise _refusal(int(line["status"]), str(line["error"]))
         raise ConnectionLost(_AWAY)
+
+    def autograde(self, answers: Mapping[str, str]) -> dict[str, Any]:
+        """Have formative cells graded, and return the FormativeReport.
+
+        Args:
+            answers: what the learner wrote, by the id of the cell.
+
+        Raises:
+            RequestRefused: the attempt is not open, or the lab has no such cells.
+            ProctorUnreachable: the proctor does not answer, or could not grade.
+        """
+        body = {"answers": [{"cell": id, "source": text} for id, text in answers.items()]}
+        with self._answer("POST", "/formative", body, _GRADING) as answer:
+            document: dict[str, Any] = json.loads(answer.read())
+            return document
 
     def finish(self) -> dict[str, Any]:
         """End the attempt and return it. Raises like `show`."""

@@ -15,6 +15,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
 from clusters.errors import AssayError
+from hub.formative_magics import FormativeMagics
 from hub.task_table import Notice, Row, TaskTable, rows_of_attempt, rows_of_check, summary
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class LabMagics(Magics):
 
 def load_ipython_extension(shell: Any) -> None:
     """Add the magics to a kernel."""
-    shell.register_magics(LabMagics)
+    shell.register_magics(LabMagics, FormativeMagics)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Row:
 
     id: str
     title: str
-    points: int
+    points: float
     mark: Mark
     message: str = ""
     details: tuple[tuple[str, str], ...] = ()

@@ -68,7 +68,7 @@ def require_confinement() -> None:
         )
 
 
-def confine(folder: Path, uid: int | None) -> None:
+def confine(folder: Path, uid: int | None, parent: int) -> None:
     """Confine this process, for ever.
 
     What it needs must be open; modules of Python and of installed packages can still be loaded.
@@ -76,21 +76,35 @@ def confine(folder: Path, uid: int | None) -> None:
     Args:
         folder: the only place it may write.
         uid: account to become; None to stay.
+        parent: process that this one dies with.
 
     Raises:
         ConfinementMissing: a part of it failed; the process must end.
     """
     try:
+        rules = landlock.prepare(reading=[*_interpreter(), *_system()], writing=[folder])
         _leave_the_network()
         _limit_resources()
         _become(uid)
+        die_with(parent)  # again: a change of account made the kernel forget it
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _prctl(_PR_SET_DUMPABLE, 0)
-        landlock.restrict(reading=_readable(), writing=[folder])
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # changes of account clear it
+        landlock.restrict(rules)
         seccomp.forbid()
     except OSError as error:
         raise ConfinementMissing(f"This host did not confine the grader: {error}") from error
+
+
+def die_with(parent: int) -> None:
+    """End this process with its parent, also when that has ended already.
+
+    Raises:
+        OSError: this system cannot.
+    """
+    if sys.platform == "linux":
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def own_uid() -> int | None:
@@ -135,10 +149,6 @@ def _drop_capabilities() -> None:
 def _prctl(option: int, value: int) -> None:
     if _libc.prctl(option, value, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
-
-
-def _readable() -> Iterable[Path]:
-    return [*_interpreter(), *_system()]
 
 
 def _interpreter() -> Sequence[Path]:

@@ -66,7 +66,7 @@ def _make_folders(parent: Path) -> list[str]:
 def _run(folder: Path, uids: list[str], order: str, seconds: float) -> str:
     try:
         worker = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-m", "graders.formative.worker", *uids],
+            [sys.executable, "-I", "-B", "-m", "graders.formative.worker", str(os.getpid()), *uids],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

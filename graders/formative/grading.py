@@ -6,7 +6,6 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -15,7 +14,7 @@ from clusters.errors import InputInvalid, NotFound
 from graders.formative.cell_run import CellRun
 from graders.formative.cells import CellKind, FormativeCell, formative_cells, has_formative_cells
 from graders.formative.disposable import have_done
-from graders.formative.release import key_copy, only_formative
+from graders.formative.release import key_copy
 from graders.formative.report import FormativeReport, FormativeResult
 from graders.lab import Lab
 from graders.ledger import Attempt, timestamp
@@ -25,23 +24,6 @@ from graders.variant import draw_variant
 
 ANSWER_LIMIT = 64 << 10
 """Characters of one answer."""
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What the tests that a learner can see found in their notebook."""
-
-    cell: str
-    points: float
-    max_points: float
-    run: CellRun
-    changed: bool
-    """Whether the learner changed the tests; autograding uses the author's."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether every test of it passes."""
-        return self.points >= self.max_points
 
 
 def autograde(lab: Lab, attempt: Attempt, answers: Mapping[str, str]) -> FormativeReport:
@@ -75,39 +57,6 @@ def autograde(lab: Lab, attempt: Attempt, answers: Mapping[str, str]) -> Formati
         max_points=sum(result.max_points for result in results),
         versions={"assay": version("assay"), "nbgrader": version("nbgrader")},
     )
-
-
-def validate(notebook: dict[str, Any]) -> tuple[list[Validation], dict[str, CellRun]]:
-    """Run the tests that are in a learner's notebook, in the same rooms as autograding does.
-
-    Returns:
-        What each cell of tests found, and how cells of the learner's own ended that raised
-        something, by their ids.
-
-    Raises:
-        GradingError: the tests could not be run.
-    """
-    done = have_done({"do": "validate", "notebook": only_formative(notebook)})
-    found = [
-        Validation(
-            cell=entry["cell"],
-            points=entry["points"],
-            max_points=entry["max_points"],
-            run=CellRun.from_json(entry["run"]),
-            changed=entry["changed"],
-        )
-        for entry in done["cells"]
-    ]
-    return found, {id: CellRun.from_json(run) for id, run in done["answers"].items()}
-
-
-def answers_of(notebook: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a learner wrote, by the id of the cell; of copies of a cell the first."""
-    answers: dict[str, str] = {}
-    for cell in formative_cells(notebook):
-        if cell.kind is CellKind.SOLUTION:
-            answers.setdefault(cell.id, cell.source)
-    return answers
 
 
 def _key_of(lab: Lab, seed: int) -> dict[str, Any]:

@@ -43,13 +43,13 @@ def version() -> int:
     return max(0, int(_libc.syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION_FLAG)))
 
 
-def restrict(reading: Iterable[Path], writing: Iterable[Path]) -> None:
-    """Take everything but these places away from this process and its children, for ever.
+def prepare(reading: Iterable[Path], writing: Iterable[Path]) -> int:
+    """Return a descriptor of rules that take everything but these places away.
 
     Network and signals to other processes are taken away too where the kernel can.
 
     Raises:
-        OSError: the kernel refused.
+        OSError: the kernel refused, or a place cannot be opened.
     """
     known = version()
     everything = (1 << max(n for v, n in _RIGHTS.items() if v <= known)) - 1
@@ -59,11 +59,22 @@ def restrict(reading: Iterable[Path], writing: Iterable[Path]) -> None:
         scopes=_ABSTRACT_SOCKETS_AND_SIGNALS if known >= 6 else 0,
     )
     ruleset = _called(_CREATE, ctypes.byref(rules), ctypes.c_size_t(_size_for(known)), 0)
+    for path in reading:
+        _allow(ruleset, path, _READ_FILE | _READ_DIR | _EXECUTE)
+    for path in writing:
+        _allow(ruleset, path, everything)
+    return ruleset
+
+
+def restrict(ruleset: int) -> None:
+    """Hold this process and its children to rules, for ever, and close them.
+
+    The process must have set PR_SET_NO_NEW_PRIVS.
+
+    Raises:
+        OSError: the kernel refused.
+    """
     try:
-        for path in reading:
-            _allow(ruleset, path, _READ_FILE | _READ_DIR | _EXECUTE)
-        for path in writing:
-            _allow(ruleset, path, everything)
         _called(_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)

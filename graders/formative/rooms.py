@@ -9,6 +9,7 @@ room says is only ever an answer to a test.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -33,9 +34,9 @@ class Room:
     """One confined process. A context manager."""
 
     def __init__(self, role: Literal["learner", "tests"], folder: Path, uid: int | None) -> None:
-        account = [] if uid is None else [str(uid)]
+        place = [str(os.getpid()), str(folder), *([] if uid is None else [str(uid)])]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-m", "graders.formative.room", role, folder, *account],
+            [sys.executable, "-I", "-B", "-m", "graders.formative.room", role, *place],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

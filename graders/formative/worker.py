@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from graders.errors import GradingError
-from graders.formative.confinement import confine, require_confinement
+from graders.formative.confinement import confine, die_with, require_confinement
 from graders.formative.rooms import Rooms
 
 ROLES = ("worker", "learner", "tests")
@@ -24,15 +24,17 @@ ROLES = ("worker", "learner", "tests")
 
 def main() -> None:
     """Grade once."""
+    parent, *accounts = sys.argv[1:]
+    die_with(int(parent))
     folder = Path.cwd()
-    uids = [int(text) if text != "-" else None for text in sys.argv[1:]]
+    uids = [int(text) if text != "-" else None for text in accounts]
     places = {role: (folder / role, uid) for role, uid in zip(ROLES, uids, strict=True)}
     with redirect_stdout(sys.stderr):
-        answer = _graded(places)
+        answer = _graded(places, int(parent))
     print(json.dumps(answer), flush=True)
 
 
-def _graded(places: dict[str, tuple[Path, int | None]]) -> dict[str, Any]:
+def _graded(places: dict[str, tuple[Path, int | None]], parent: int) -> dict[str, Any]:
     try:
         require_confinement()
         with Rooms(places) as rooms:
@@ -40,7 +42,7 @@ def _graded(places: dict[str, tuple[Path, int | None]]) -> dict[str, Any]:
 
             own, uid = places["worker"]
             os.chdir(own)
-            confine(own, uid)
+            confine(own, uid, parent)
             rooms.await_ready()
             order = json.loads(sys.stdin.readline())
             if order["do"] == "validate":
