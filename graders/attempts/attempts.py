@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from graders.assurance import Assurance
 from graders.attempts.capacity import require_room
 from graders.attempts.grading import error_report, grading_job
 from graders.attempts.keeping import keep
-from graders.attempts.lifecycle import Lifecycle, lock_of
+from graders.attempts.lifecycle import Lifecycle, lock_of, rendered_lab_of
 from graders.attempts.reconciliation import Reconciliation
 from graders.attempts.rules import (
     AttemptEnded,
@@ -24,7 +25,6 @@ from graders.attempts.rules import (
     draft_attempt,
     is_due,
     require_capabilities,
-    require_rendering,
     variant_of,
     version_problem,
     why_not_open,
@@ -33,8 +33,8 @@ from graders.catalogue import find_lab
 from graders.file_lock import locked
 from graders.lab import Lab
 from graders.ledger import LIVE_STATES, Attempt, AttemptState, Ledger
-from graders.rendering import render_notebook
-from graders.report import CheckResult, Report
+from graders.rendered_lab import render_lab
+from graders.report import CheckResult, Report, Trigger
 from graders.runner import grade
 
 OnResult = Callable[[CheckResult], None]
@@ -84,7 +84,7 @@ class Attempts:
             live = self._live(learner, lab)
             attempt = live or self._draft(lab, learner, seed, Assurance(assurance))
             with locked(lock_of(attempt.id)):
-                if live is None and self._admit(attempt).id != attempt.id:
+                if live is None and self._admit(attempt, lab).id != attempt.id:
                     continue  # another process was faster: take its attempt
                 attempt = self.ledger.attempt(attempt.id)
                 if attempt.state is AttemptState.STARTING:
@@ -121,6 +121,35 @@ class Attempts:
         report = self._grade(attempt, lab, choose_tasks(lab, tasks), on_result, cancel)
         keep(self.ledger, report)
         return report
+
+    def look(self, attempt_id: str, task: str, cancel: threading.Event) -> Report:
+        """Check one task of an open attempt since something changed; nothing is appended yet.
+
+        Raises:
+            Cancelled: `cancel` was set before the task was settled.
+            NotFound: there is no such attempt.
+            AttemptEnded: it is not open.
+        """
+        attempt = self.require_open(attempt_id)
+        lab = find_lab(attempt.lab)
+        tasks = choose_tasks(lab, [task])
+        return self._grade(attempt, lab, tasks, _tell_nobody, cancel, Trigger.LIVE)
+
+    def keep(self, report: Report) -> None:
+        """Append to the ledger what a look has found.
+
+        Raises:
+            LedgerError: it could not be appended.
+        """
+        keep(self.ledger, report)
+
+    def audit_log(self, attempt: Attempt) -> Path:
+        """Return the audit log of an attempt's cluster; it need not be there.
+
+        Raises:
+            NotFound: the cluster is gone.
+        """
+        return self.provider.status(attempt.cluster).audit_log
 
     def finish(self, attempt_id: str) -> Attempt:
         """End an attempt and delete its cluster; one that has ended stays as it is.
@@ -169,14 +198,13 @@ class Attempts:
         return self.provider.status(attempt.cluster).kubeconfig
 
     def notebook(self, attempt: Attempt) -> dict[str, Any]:
-        """Return the notebook of an attempt, with its parameters filled in.
+        """Return the notebook of an attempt, as it was filled in when the attempt started.
 
         Raises:
             NotFound: the lab is gone.
             InputInvalid: the lab has problems.
         """
-        lab = find_lab(attempt.lab)
-        return render_notebook(lab, variant_of(attempt, lab))
+        return rendered_lab_of(self.ledger, attempt, find_lab(attempt.lab)).notebook
 
     def _live(self, learner: str, lab: Lab) -> Attempt | None:
         live = self.ledger.live_attempt(learner, lab.slug)
@@ -188,18 +216,18 @@ class Attempts:
     def _draft(self, lab: Lab, learner: str, seed: int | None, assurance: Assurance) -> Attempt:
         require_capabilities(lab, self.provider)
         attempt = draft_attempt(lab, learner, self.provider.name, seed=seed, assurance=assurance)
-        require_rendering(lab, variant_of(attempt, lab))
         return attempt
 
-    def _admit(self, attempt: Attempt) -> Attempt:
+    def _admit(self, attempt: Attempt, lab: Lab) -> Attempt:
         """Record a new attempt if there is room; return the live one if there is one by now."""
+        rendered = render_lab(lab, variant_of(attempt, lab)).to_json()
         with locked(home() / "locks" / "capacity"):
             if live := self.ledger.live_attempt(attempt.learner, attempt.lab):
                 return live
             existing = {cluster.name for cluster in self.provider.list()}
             promised = {a.cluster for a in self.ledger.attempts(states=LIVE_STATES)}
             require_room(running=len(existing), promised=len(existing | promised))
-            return self.ledger.add_attempt(attempt)
+            return self.ledger.add_attempt(attempt, rendered)
 
     def _grade(
         self,
@@ -208,6 +236,7 @@ class Attempts:
         tasks: tuple[str, ...],
         on_result: OnResult,
         cancel: threading.Event | None,
+        trigger: Trigger = Trigger.ASKED,
     ) -> Report:
         try:
             cluster = self.provider.status(attempt.cluster)
@@ -216,7 +245,8 @@ class Attempts:
         else:
             problem = version_problem(attempt, lab) or cluster_problem(cluster)
         if not problem:
-            return grade(grading_job(attempt, lab, cluster, tasks), on_result, cancel)
+            job = grading_job(attempt, lab, cluster, tasks)
+            return grade(replace(job, trigger=trigger), on_result, cancel)
         report = error_report(attempt, lab, tasks, problem)
         for result in report.results:
             on_result(result)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from clusters.provider import Cluster
+from graders.attempts.rules import variant_of
 from graders.lab import Lab
 from graders.ledger import Attempt, timestamp
 from graders.report import CheckResult, Outcome, Report
@@ -20,6 +21,7 @@ def grading_job(attempt: Attempt, lab: Lab, cluster: Cluster, tasks: tuple[str, 
         attempt=attempt.id,
         learner=attempt.learner,
         seed=attempt.seed,
+        values=variant_of(attempt, lab).values,
         grader_kubeconfig=cluster.grader_kubeconfig,
         audit_log=cluster.audit_log,
         baseline=attempt.baseline,

@@ -15,7 +15,7 @@ from graders.baseline import record_baseline
 from graders.file_lock import locked
 from graders.lab import Lab
 from graders.ledger import Attempt, AttemptState, Ledger, timestamp
-from graders.rendering import render_manifests
+from graders.rendered_lab import RenderedLab, render_lab
 from graders.starting_state import apply_starting_state
 
 _CREATED_PERCENT = 80
@@ -25,6 +25,18 @@ _CREATED_PERCENT = 80
 def lock_of(attempt_id: str) -> Path:
     """Return the file that is locked while an attempt is started, repaired or cleared away."""
     return home() / "locks" / f"attempt-{attempt_id}"
+
+
+def rendered_lab_of(ledger: Ledger, attempt: Attempt, lab: Lab) -> RenderedLab:
+    """Return the filled-in files that an attempt started with.
+
+    Attempts of before such files were kept get those of the lab as it is now.
+
+    Raises:
+        InputInvalid: they must be made of the lab, which has problems.
+    """
+    kept = ledger.rendered_lab(attempt.id)
+    return RenderedLab.from_json(kept) if kept else render_lab(lab, variant_of(attempt, lab))
 
 
 class Lifecycle:
@@ -64,7 +76,8 @@ class Lifecycle:
             return self.break_off(attempt, "its cluster is gone")
         if cluster.state is ClusterState.READY:
             return attempt
-        cluster = self._provider.create(spec_of(attempt, lab), on_phase)
+        inventory = rendered_lab_of(self._ledger, attempt, lab).inventory
+        cluster = self._provider.create(spec_of(attempt, inventory), on_phase)
         if cluster.uid != attempt.cluster_uid:
             return self.break_off(attempt, "its cluster was lost")
         return attempt
@@ -91,12 +104,13 @@ class Lifecycle:
         return attempt
 
     def _set_up(self, attempt: Attempt, lab: Lab, on_phase: OnPhase) -> Attempt:
-        variant = variant_of(attempt, lab)
-        cluster = self._provider.create(spec_of(attempt, lab), _first_part_of(on_phase))
+        rendered = rendered_lab_of(self._ledger, attempt, lab)
+        spec = spec_of(attempt, rendered.inventory)
+        cluster = self._provider.create(spec, _first_part_of(on_phase))
         with timed(on_phase, "starting-state", "Preparing the lab", 95):
-            apply_starting_state(cluster.platform_kubeconfig, render_manifests(lab, variant))
+            apply_starting_state(cluster.platform_kubeconfig, rendered.manifests)
         with timed(on_phase, "baseline", "Recording the starting state", 100):
-            baseline = record_baseline(lab, variant, cluster)
+            baseline = record_baseline(lab, variant_of(attempt, lab), cluster)
         return self._ledger.set_state(
             attempt.id,
             AttemptState.OPEN,

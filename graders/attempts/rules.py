@@ -8,17 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from clusters.capability import Capability
 from clusters.errors import EXIT_USAGE, AssayError, ClusterError, InputInvalid
+from clusters.inventory import Inventory
 from clusters.provider import Cluster, ClusterProvider, ClusterState
 from clusters.spec import ClusterSpec
 from graders.assurance import Assurance
 from graders.lab import DEADLINE_FACTOR, Lab
 from graders.ledger import LEARNER_LIMIT, Attempt, AttemptState, timestamp
-from graders.rendering import (
-    render_inventory,
-    render_manifests,
-    render_notebook,
-    render_safeguards,
-)
 from graders.variant import Variant, draw_variant
 
 OWNER = "attempt:"
@@ -47,12 +42,14 @@ def draft_attempt(
         raise InputInvalid([f"learner: use 1 to {LEARNER_LIMIT} printable characters"])
     id = secrets.token_hex(16)
     now = datetime.now(UTC)
+    drawn_from = secrets.randbits(63) if seed is None else seed
     return Attempt(
         id=id,
         learner=learner,
         lab=lab.slug,
         lab_version=lab.version,
-        seed=secrets.randbits(63) if seed is None else seed,
+        seed=drawn_from,
+        drawn=draw_variant(lab.document.parameters, drawn_from).values,
         state=AttemptState.STARTING,
         provider=provider,
         cluster=f"{lab.slug}-{id[:8]}",
@@ -80,30 +77,17 @@ def require_capabilities(lab: Lab, provider: ClusterProvider) -> None:
         )
 
 
-def require_rendering(lab: Lab, variant: Variant) -> None:
-    """Refuse a lab whose files cannot be filled in, before anything is started.
-
-    Raises:
-        InputInvalid: with every problem of every file.
-    """
-    problems: list[str] = []
-    for render in (render_inventory, render_manifests, render_safeguards, render_notebook):
-        try:
-            render(lab, variant)
-        except InputInvalid as error:
-            problems += error.problems
-    if problems:
-        raise InputInvalid(problems)
-
-
 def variant_of(attempt: Attempt, lab: Lab) -> Variant:
-    """Return the parameters of an attempt."""
-    return draw_variant(lab.document.parameters, attempt.seed)
+    """Return the parameters of an attempt: those that it started with, whatever the lab is now.
+
+    A parameter that the lab got since is drawn from the attempt's seed.
+    """
+    values = draw_variant(lab.document.parameters, attempt.seed).values
+    return Variant(attempt.seed, {**values, **attempt.drawn})
 
 
-def spec_of(attempt: Attempt, lab: Lab) -> ClusterSpec:
+def spec_of(attempt: Attempt, inventory: Inventory) -> ClusterSpec:
     """Return what the cluster of an attempt is to contain."""
-    inventory = render_inventory(lab, variant_of(attempt, lab))
     return ClusterSpec(attempt.cluster, inventory, owner=f"{OWNER}{attempt.id}")
 
 

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from graders.ledger.tables import LIVE_STATES, AttemptRow, AttemptState
+from graders.parameters import Value
 
-_SECRET = frozenset({"seed", "baseline"})
-"""Both give answers away; they never leave the platform."""
+_SECRET = frozenset({"seed", "baseline", "drawn"})
+"""They give answers away and never leave the platform."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Attempt:
     """Version of the API server; empty until it is open."""
     baseline: Mapping[str, Any] = field(default_factory=dict)
     """What was recorded after set-up, before the learner could act."""
+    drawn: Mapping[str, Value] = field(default_factory=dict)
+    """The parameters as the seed drew them at the start; empty in attempts of before."""
     problem: str = ""
     """Why it is broken, for people."""
 
@@ -51,7 +54,7 @@ class Attempt:
         return self.state in LIVE_STATES
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the learner and the site may see: neither seed nor baseline."""
+        """Return what the learner and the site may see: nothing that tells an answer."""
         document = {k: v for k, v in asdict(self).items() if k not in _SECRET}
         return {**document, "state": self.state.value}
 
@@ -64,4 +67,5 @@ class Attempt:
     def to_row(self) -> AttemptRow:
         """Return the row that stores it."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return AttemptRow(**{**values, "state": self.state.value, "baseline": dict(self.baseline)})
+        plain = {"baseline": dict(self.baseline), "drawn": dict(self.drawn)}
+        return AttemptRow(**{**values, **plain, "state": self.state.value})

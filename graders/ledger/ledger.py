@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+import zlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +28,13 @@ from graders.ledger.statements import (
     require_words,
     standing_overrides,
 )
-from graders.ledger.tables import LIVE_STATES, AttemptRow, AttemptState, ReportRow
+from graders.ledger.tables import (
+    LIVE_STATES,
+    AttemptRow,
+    AttemptState,
+    RenderedLabRow,
+    ReportRow,
+)
 from graders.ledger.verification import find_problems, verdicts_of
 from graders.report import Report
 
@@ -72,11 +80,22 @@ class Ledger:
         self._url = engine.url.render_as_string(hide_password=True)
         self._statements = StatementBook(self._sessions, keyring, self._url + _STATEMENTS)
 
-    def add_attempt(self, attempt: Attempt) -> Attempt:
-        """Record a new attempt, or return the live one that its learner has at that lab."""
+    def add_attempt(
+        self, attempt: Attempt, rendered_lab: Mapping[str, Any] | None = None
+    ) -> Attempt:
+        """Record a new attempt, or return the live one that its learner has at that lab.
+
+        Args:
+            attempt: the new one.
+            rendered_lab: the filled-in files of its lab, kept with it as JSON.
+        """
         try:
             with self._sessions.writing() as session:
                 session.add(attempt.to_row())
+                if rendered_lab is not None:
+                    session.flush()
+                    body = zlib.compress(json.dumps(rendered_lab).encode())
+                    session.add(RenderedLabRow(attempt=attempt.id, body=body))
         except IntegrityError:
             live = self.live_attempt(attempt.learner, attempt.lab)
             if live is None:
@@ -95,6 +114,12 @@ class Ledger:
             if row is None:
                 raise NotFound(f"there is no attempt {id!r}; `assay attempt list` shows them")
             return Attempt.from_row(row)
+
+    def rendered_lab(self, attempt: str) -> dict[str, Any] | None:
+        """Return the filled-in files that were kept with an attempt, None where none were."""
+        with self._sessions.reading() as session:
+            row = session.get(RenderedLabRow, attempt)
+            return None if row is None else dict(json.loads(zlib.decompress(row.body)))
 
     def live_attempt(self, learner: str, lab: str) -> Attempt | None:
         """Return the attempt of this learner at this lab that is starting or open."""

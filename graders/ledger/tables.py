@@ -91,6 +91,8 @@ class AttemptRow(Base):
     """`practice`, `isolated` or `proctored`."""
     baseline: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """Identities (uids) recorded after set-up, before the learner could act."""
+    drawn: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
+    """The parameters as its seed drew them at the start."""
     problem: Mapped[str] = mapped_column(Text, default="")
     """Why it is broken, for people."""
     started_at: Mapped[str] = mapped_column(String(32))
@@ -110,6 +112,16 @@ class AttemptRow(Base):
         Index("ix_attempts_learner_lab", "learner", "lab"),
         Index("ix_attempts_lab", "lab"),
     )
+
+
+class RenderedLabRow(Base):
+    """The files of the lab as they were filled in when an attempt started. Never changed."""
+
+    __tablename__ = "rendered_labs"
+
+    attempt: Mapped[str] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """JSON, compressed with zlib."""
 
 
 class ReportRow(Base):

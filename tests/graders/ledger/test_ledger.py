@@ -214,7 +214,7 @@ def test_a_database_that_is_damaged_later_is_one_sentence(
     ledger: Ledger, an_attempt: AnAttempt
 ) -> None:
     with ledger.engine.begin() as connection:
-        for table in ("statements", "verdicts", "reports", "attempts"):
+        for table in ("statements", "verdicts", "reports", "rendered_labs", "attempts"):
             connection.execute(text(f"DROP TABLE {table}"))
 
     for act in (ledger.attempts, lambda: ledger.add_attempt(an_attempt()), ledger.verify):
