@@ -20,6 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from graders.errors import CredentialRefused
+from graders.remembered import remembered
 
 Dial = Callable[[], socket.socket]
 """Returns a new connection to the API server. Raises OSError."""
@@ -85,6 +86,7 @@ def load_kubeconfig(path: Path) -> Kubeconfig:
     return read_access(path).open()
 
 
+@remembered
 def read_access(path: Path) -> Access:
     """Read the current context of a kubeconfig.
 

@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from clusters.capability import Capability
 from clusters.errors import InputInvalid
 from clusters.problems import describe_problems, matching
+from graders.remembered import remembered
 from graders.safeguards.safeguard import Safeguard, problems_of
 from graders.timing import LONGEST, Mode, Timing
 from graders.variant import ParameterSpec, order_of_draw
@@ -201,6 +202,14 @@ def load_lab(folder: Path) -> Lab:
         InputInvalid: with every problem, each one sentence that names file and key.
     """
     path = folder / "lab.yaml"
+    lab = Lab(folder, _read_document(path))
+    if lab.slug != folder.resolve().name:
+        raise InputInvalid([f"{path}: slug: is {lab.slug!r}, but the folder is {folder.name!r}"])
+    return lab
+
+
+@remembered
+def _read_document(path: Path) -> LabDocument:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -208,9 +217,6 @@ def load_lab(folder: Path) -> Lab:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputInvalid([f"{path}: is not YAML: {' '.join(str(error).split())}"]) from error
     try:
-        lab = Lab(folder, LabDocument.model_validate(document))
+        return LabDocument.model_validate(document)
     except ValidationError as error:
         raise InputInvalid(describe_problems(error, str(path))) from error
-    if lab.slug != folder.resolve().name:
-        raise InputInvalid([f"{path}: slug: is {lab.slug!r}, but the folder is {folder.name!r}"])
-    return lab

@@ -20,7 +20,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graders.formative import landlock
-from graders.workers.linux import drop_capabilities, give_up_privileges, leave_network
+from graders.workers.linux import (
+    die_with,
+    drop_capabilities,
+    give_up_privileges,
+    leave_network,
+)
 
 FIRST_UID = 900_000
 """Workers of root get a uid from here on: beyond those of learners."""
@@ -56,7 +61,9 @@ def confine(readable: Path | None, uid: int | None, empty: Path) -> Confined:
         uid: account to become; None to stay.
         empty: folder to be in.
     """
+    parent = os.getppid()
     network = leave_network()
+    rules = _rules_of_files([empty, *([readable] if readable else [])])
     limit_resources()
     os.chdir(empty)
     if uid is not None:
@@ -66,9 +73,10 @@ def confine(readable: Path | None, uid: int | None, empty: Path) -> Confined:
         os.setresuid(uid, uid, uid)
     drop_capabilities()
     give_up_privileges()
-    return Confined(
-        uid is not None, network, _restrict_files([empty, *([readable] if readable else [])])
-    )
+    die_with(parent)  # again: a change of account made the kernel forget it
+    if rules is not None:
+        landlock.restrict(rules)
+    return Confined(account=uid is not None, network=network, files=rules is not None)
 
 
 def limit_resources() -> None:
@@ -91,15 +99,15 @@ def own_uid(number: int, readable: Path | None) -> int | None:
     return uid if _is_mapped(uid) else None
 
 
-def _restrict_files(readable: Sequence[Path]) -> bool:
+def _rules_of_files(readable: Sequence[Path]) -> int | None:
+    """Return rules for Landlock; None where this kernel has none."""
     system = [Path(place) for place in (*_SYSTEM, *_DEVICES) if os.path.exists(place)]
     itself = Path("/proc/self")  # a zygote looks for its children there
     with suppress(OSError):
-        landlock.restrict(
+        return landlock.prepare(
             reading=[*_python(), *system, *readable, itself], writing=[Path(os.devnull)]
         )
-        return True
-    return False
+    return None
 
 
 def _python() -> list[Path]:

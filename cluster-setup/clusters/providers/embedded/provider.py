@@ -50,6 +50,7 @@ class EmbeddedProvider(ClusterProvider):
             root: the folder; None takes `clusters` in the installation's home.
         """
         self._given_root = root
+        self._found: dict[Path, Running] = {}
 
     @property
     def _root(self) -> Path:
@@ -112,7 +113,7 @@ class EmbeddedProvider(ClusterProvider):
     def status(self, name: str) -> Cluster:
         """Look at one cluster."""
         folder = self._folder(name)
-        running = processes.find_cluster(folder.path)
+        running = self._find_again(folder)
         if not running and not folder.path.is_dir():
             raise NotFound(f"there is no cluster {name!r}; `assay cluster list` shows all")
         return self._describe(folder, running)
@@ -198,6 +199,19 @@ class EmbeddedProvider(ClusterProvider):
             plane.wait_for_api_server(api)
             plane.start_nodes(api)
             plane.start_controllers(api)
+
+    def _find_again(self, folder: ClusterFolder) -> Running:
+        """Return the processes of a cluster; those found before, as long as all of them live.
+
+        Looking through every process of the host takes longer than all else that a check does.
+        """
+        found = self._found.get(folder.path)
+        if found is None or not all(processes.alive(p) for group in found.values() for p in group):
+            self._found.pop(folder.path, None)
+            found = processes.find_cluster(folder.path)
+            if set(COMPONENTS) <= set(found):
+                self._found[folder.path] = found
+        return found
 
     def _remove(self, folder: ClusterFolder) -> None:
         folder.mark_incomplete()
