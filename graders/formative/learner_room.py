@@ -47,7 +47,11 @@ class LearnerRoom:
                     answer = self._run(order)
                 case "names":
                     answer = {"names": self._public_names()}
+                case "change":
+                    self._change(order["changes"])
+                    answer = {}
                 case _:
+                    self._change(order["changes"])
                     answer = self._use(order)
             self._lines.send(answer)
 
@@ -60,6 +64,14 @@ class LearnerRoom:
             for name, value in list(self._names.items())
             if not name.startswith("_") and not isinstance(value, ModuleType)
         }
+
+    def _change(self, changes: Mapping[str, Any]) -> None:
+        """Do what the tests did to names: None where they deleted one, else the value alone."""
+        for name, value in changes.items():
+            if value is None:
+                self._names.pop(name, None)
+            else:
+                self._names[name] = from_wire(value[0], self._kept_as)
 
     def _use(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Do what the tests do with a kept object."""

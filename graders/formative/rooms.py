@@ -140,7 +140,10 @@ class Rooms:
 
     def _run_in_tests(self, name: str, source: str, *, tests: bool) -> CellRun:
         order = {"do": "run", "name": name, "source": source, "tests": tests}
-        return CellRun.from_json(self._order_tests({**order, "seconds": CELL_SECONDS}))
+        answer = self._order_tests({**order, "seconds": CELL_SECONDS})
+        if changes := answer.pop("changes"):
+            self._ask_learner({"do": "change", "changes": changes}, CELL_SECONDS)
+        return CellRun.from_json(answer)
 
     def _order_tests(self, order: dict[str, Any]) -> dict[str, Any]:
         """Have the tests' room do something, answering its questions meanwhile."""

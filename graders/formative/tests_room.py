@@ -17,6 +17,8 @@ from graders.formative.lines import Lines
 from graders.formative.stand_in import LearnerError, StandIn, reference_of
 from graders.formative.values import Reference, ValueInvalid, from_wire, is_data, to_wire
 
+_DELETED = object()
+
 
 class TestsRoom:
     """Answers the orders of the grader, one at a time."""
@@ -28,6 +30,8 @@ class TestsRoom:
         self._names = as_main_module()
         self._own: set[str] = set()
         """Names that the learner cannot give another meaning."""
+        self._taken: dict[str, Any] = {}
+        """The learner's names, with the values that both rooms have."""
 
     def serve(self) -> None:
         """Answer until the grader has gone."""
@@ -46,7 +50,7 @@ class TestsRoom:
             changed = name not in before or before[name] is not value
             if changed and (order["tests"] or not is_data(value)):
                 self._own.add(name)
-        return ran.to_json()
+        return {**ran.to_json(), "changes": self._changes()}
 
     def _bind(self, names: Mapping[str, Any]) -> None:
         """Take over what the learner defined.
@@ -59,9 +63,26 @@ class TestsRoom:
             if name in self._own or hasattr(builtins, name) or name.startswith("_"):
                 continue
             try:
-                self._names[name] = from_wire(document, self._stand_in)
+                self._names[name] = self._taken[name] = from_wire(document, self._stand_in)
             except ValueInvalid:
                 self._names.pop(name, None)
+
+    def _changes(self) -> dict[str, Any]:
+        """Return what the tests did to the learner's names since the learner's room was told.
+
+        A test may delete a function for a moment, to see that another one uses it.
+        """
+        changes = {}
+        for name, known in list(self._taken.items()):
+            now = self._names.get(name, _DELETED)
+            if now is known:
+                continue
+            try:
+                changes[name] = None if now is _DELETED else [to_wire(now, reference_of)]
+            except TypeError:
+                continue  # a thing of the tests' own, of the same name by chance
+            self._taken[name] = now
+        return changes
 
     def _stand_in(self, reference: Reference) -> StandIn:
         return StandIn(reference, self._ask)
@@ -75,6 +96,7 @@ class TestsRoom:
             "reference": reference.number,
             "arguments": to_wire(list(arguments), reference_of),
             "keywords": to_wire(keywords, reference_of),
+            "changes": self._changes(),
         }
         with _no_interruption():
             self._lines.send({"ask": question})

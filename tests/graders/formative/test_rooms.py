@@ -160,6 +160,24 @@ def test_data_that_the_author_gave_may_be_filled_by_the_learner(rooms: Rooms) ->
     assert rooms.run_tests("tests", "assert inventory == {'gpus': 8}").failure is None
 
 
+def test_a_test_may_take_a_function_away_to_see_who_uses_it(rooms: Rooms) -> None:
+    rooms.run_answer("answer", "def one(): return 1\ndef two(): return one() + one()")
+    taking = "kept = one\ndel one\ntry:\n    two()\nexcept NameError:\n    pass\n"
+    taking += "else:\n    raise AssertionError\nfinally:\n    one = kept"
+
+    assert rooms.run_tests("tests", taking).failure is None
+    assert rooms.run_answer("next", "three = two() + one()").failure is None
+    assert rooms.run_tests("more", "assert (two(), three) == (2, 3)").failure is None
+
+
+def test_things_of_the_tests_that_are_called_alike_do_not_matter(rooms: Rooms) -> None:
+    rooms.run_answer("answer", "out = 1\ndef hello(): return 'hello'")
+
+    tests = "import io\nout = io.StringIO()\nassert hello() == 'hello'"
+
+    assert rooms.run_tests("tests", tests).failure is None
+
+
 def test_the_tests_cannot_be_seen_from_the_code_that_they_test(rooms: Rooms) -> None:
     look = (
         "import gc, sys\n"
