@@ -209,6 +209,7 @@ class Grading:
             learner=job.learner,
             seed=job.seed,
             values=dict(job.variant.values),
+            answers=job.variant.answers,
             baseline=dict(job.baseline),
             tasks=tuple(
                 OrderedTask(id=task.id, seconds=task.limit, timing=task.timing) for task in tasks

@@ -10,7 +10,7 @@ from typing import Any
 from graders.bundles.held import HeldEvidence
 from graders.lab import Lab, Task
 from graders.report import Trigger
-from graders.variant import Value, Variant, draw_variant
+from graders.variant import Value, Variant, answers_in, draw_variant
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class GradingJob:
         """The parameters that the checks are given."""
         if self.values is None:
             return draw_variant(self.lab.document.parameters, self.seed)
-        return Variant(self.seed, self.values)
+        return Variant(self.seed, self.values, answers_in(self.lab.document.parameters))
 
     def chosen_tasks(self) -> tuple[Task, ...]:
         """Return the tasks to check, in the order of the lab."""

@@ -66,6 +66,8 @@ class Order(_Model):
     seed: int
     values: dict[str, Value]
     """The variant's parameters."""
+    answers: frozenset[str] = frozenset()
+    """Names of those that the learner must find out."""
     baseline: dict[str, Any]
     tasks: tuple[OrderedTask, ...]
     recorded: bool = False

@@ -78,7 +78,7 @@ class ChecksPlugin:
     @pytest.fixture
     def variant(self) -> Variant:
         """The parameters that the attempt's seed drew."""
-        return Variant(self._order.seed, self._order.values)
+        return Variant(self._order.seed, self._order.values, self._order.answers)
 
     @pytest.fixture
     def baseline(self) -> dict[str, Any]:

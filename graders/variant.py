@@ -14,7 +14,15 @@ from typing import Any
 
 from graders.parameters import ParameterSpec, Value
 
-__all__ = ["ParameterSpec", "Value", "Variant", "draw_variant", "odds_of_likeness", "order_of_draw"]
+__all__ = [
+    "ParameterSpec",
+    "Value",
+    "Variant",
+    "answers_in",
+    "draw_variant",
+    "odds_of_likeness",
+    "order_of_draw",
+]
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,8 @@ class Variant:
 
     seed: int
     values: Mapping[str, Value]
+    answers: frozenset[str] = frozenset()
+    """Names of the parameters that the learner must find out."""
 
     def __getitem__(self, name: str) -> Any:
         """Return the value of a parameter."""
@@ -39,7 +49,12 @@ def draw_variant(parameters: Mapping[str, ParameterSpec], seed: int) -> Variant:
         spec = parameters[name]
         taken = [values[other] for other in spec.different_from]
         values[name] = spec.draw(random.Random(f"{seed}/{name}"), taken)
-    return Variant(seed, {name: values[name] for name in parameters})
+    return Variant(seed, {name: values[name] for name in parameters}, answers_in(parameters))
+
+
+def answers_in(parameters: Mapping[str, ParameterSpec]) -> frozenset[str]:
+    """Return the names of the parameters that the learner must find out."""
+    return frozenset(name for name, spec in parameters.items() if spec.answer)
 
 
 def order_of_draw(parameters: Mapping[str, ParameterSpec]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from clusters.capability import Capability
@@ -82,8 +83,8 @@ def variant_of(attempt: Attempt, lab: Lab) -> Variant:
 
     A parameter that the lab got since is drawn from the attempt's seed.
     """
-    values = draw_variant(lab.document.parameters, attempt.seed).values
-    return Variant(attempt.seed, {**values, **attempt.drawn})
+    drawn = draw_variant(lab.document.parameters, attempt.seed)
+    return replace(drawn, values={**drawn.values, **attempt.drawn})
 
 
 def spec_of(attempt: Attempt, inventory: Inventory) -> ClusterSpec:

@@ -13,7 +13,6 @@ from graders.checks import check
 from graders.declarative.asking import run_check
 from graders.declarative.loading import DeclaredCheck, declared_checks
 from graders.errors import GradingError
-from graders.lab import Lab, load_lab
 from graders.variant import Variant
 from graders.view import ClusterView
 
@@ -27,7 +26,6 @@ class DeclaredFile(pytest.File):
         """Yield a function for each document."""
         try:
             found = declared_checks(self.path)
-            lab = load_lab(self.path.parent.parent)
         except InputInvalid as error:
             raise self.CollectError(str(error)) from error
         if any(declared.uses("cel") for declared in found):
@@ -35,7 +33,7 @@ class DeclaredFile(pytest.File):
             import graders.declarative.cel  # noqa: F401
         for declared in found:
             name = f"test_{declared.task.replace('-', '_')}"
-            function = _as_function(declared, lab)
+            function = _as_function(declared)
             yield pytest.Function.from_parent(self, name=name, callobj=function)
 
 
@@ -46,11 +44,11 @@ def collect_declared(path: Path, parent: pytest.Collector) -> DeclaredFile | Non
     return DeclaredFile.from_parent(parent, path=path)
 
 
-def _as_function(declared: DeclaredCheck, lab: Lab) -> Callable[..., None]:
+def _as_function(declared: DeclaredCheck) -> Callable[..., None]:
     @check(declared.task)
     def test(cluster: ClusterView, variant: Variant, baseline: dict[str, Any]) -> None:
         try:
-            document = declared.filled_in(lab, variant.values, baseline)
+            document = declared.filled_in(variant, baseline)
         except InputInvalid as error:
             raise GradingError(f"The check has a mistake: {error}") from error
         run_check(document, cluster, variant.values, baseline)

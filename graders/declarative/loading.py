@@ -14,7 +14,7 @@ from clusters.errors import InputInvalid
 from clusters.problems import describe_problems
 from graders.declarative.documents import CheckDocument
 from graders.declarative.filling import Filling
-from graders.lab import Lab
+from graders.variant import Variant
 
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FILE_LIMIT = 256 << 10
@@ -47,20 +47,18 @@ class DeclaredCheck:
         return any(isinstance(entry, Mapping) and verb in entry for entry in entries)
 
     def filled_in(
-        self, lab: Lab, values: Mapping[str, Any], baseline: Mapping[str, Any] | None = None
+        self, variant: Variant, baseline: Mapping[str, Any] | None = None
     ) -> CheckDocument:
         """Return the check with the parameters of a variant.
 
         Args:
-            lab: says which parameters are answers.
-            values: the parameters.
+            variant: the parameters.
             baseline: what was recorded at the start, where it is known.
 
         Raises:
             InputInvalid: with every problem.
         """
-        answers = {name for name, spec in lab.document.parameters.items() if spec.answer}
-        filling = Filling(values, answers, baseline)
+        filling = Filling(variant.values, variant.answers, baseline)
         filled = filling.fill(self.document)
         if filling.problems:
             raise InputInvalid([f"{self.place}: {problem}" for problem in filling.problems])

@@ -47,8 +47,7 @@ def declared_problems(lab: Lab) -> list[str]:
     for check in declared.checks:
         for seed in SEEDS:
             try:
-                values = draw_variant(lab.document.parameters, seed).values
-                document = check.filled_in(lab, values)
+                document = check.filled_in(draw_variant(lab.document.parameters, seed))
             except InputInvalid as error:
                 problems |= dict.fromkeys(error.problems)
             else:
