@@ -37,7 +37,7 @@ class Replay:
         self._moment = 0
         self._time = 0.0
         self._end = float(recording["seconds"])
-        self._began_at = datetime.fromisoformat(recording["began_at"])
+        self.began_at = datetime.fromisoformat(recording["began_at"])
         self._names = list(recording["names"])
         self._requests = _Answers(recording["requests"], self._request_key)
         self._log = _Answers(recording["log"], lambda step: _text(step["query"]))

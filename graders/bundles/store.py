@@ -70,14 +70,21 @@ class EvidenceStore:
             NotFound: there is no such bundle.
             BundleDamaged: it is not what its digest says.
         """
-        try:
-            packed = self.path(digest).read_bytes()
-        except FileNotFoundError as error:
-            raise NotFound(f"the evidence {digest} is not here") from error
-        text = unpack(packed)
+        text = unpack(self.read_packed(digest))
         if digest_of(text) != digest:
             raise BundleDamaged(f"the evidence {digest} was changed")
         return text
+
+    def read_packed(self, digest: str) -> bytes:
+        """Return a bundle as it is stored; whether it is whole shows when it is unpacked.
+
+        Raises:
+            NotFound: there is no such bundle.
+        """
+        try:
+            return self.path(digest).read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(f"the evidence {digest} is not here") from error
 
     def has(self, digest: str) -> bool:
         """Whether a bundle is here."""

@@ -206,6 +206,11 @@ class Ledger:
             session.add_all(verdicts_of(report))
             return seal
 
+    def has_report(self, id: str) -> bool:
+        """Return whether a report of this id is in the ledger."""
+        with self._sessions.reading() as session:
+            return session.scalar(select(ReportRow.id).where(ReportRow.id == id)) is not None
+
     def reports(self, attempt: str) -> list[Report]:
         """Return the reports of an attempt, oldest first."""
         query = (

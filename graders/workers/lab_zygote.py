@@ -69,6 +69,11 @@ def _take_over(channel_end: int, output: int) -> None:
 
 
 def _collect(checks: Path, serve_work: Callable[[Work], None]) -> int:
+    return pytest.main(pytest_arguments(checks), plugins=[ChecksPlugin(serve_work)])
+
+
+def pytest_arguments(checks: Path) -> list[str]:
+    """Return how pytest collects the checks in a folder, and nothing else from anywhere."""
     without = [argument for name in _WITHOUT for argument in ("-p", f"no:{name}")]
     options = [
         f"--rootdir={checks}",
@@ -79,7 +84,7 @@ def _collect(checks: Path, serve_work: Callable[[Work], None]) -> int:
         "--continue-on-collection-errors",
         "--capture=no",
     ]
-    return pytest.main([*without, *options, str(checks)], plugins=[ChecksPlugin(serve_work)])
+    return [*without, *options, str(checks)]
 
 
 def _serve(channel: Channel, offspring: Offspring, work: Work, confined: Confined) -> None:
