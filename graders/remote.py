@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -19,6 +19,8 @@ _SECONDS = httpx.Timeout(10.0, read=120.0)
 _SILENCE = httpx.Timeout(10.0, read=12.0)
 """The proctor gives a sign of life every 2 s while it checks. The hub's proxy does not say that a
 server behind it died in the middle of an answer, so silence must."""
+_QUIET = httpx.Timeout(10.0, read=40.0)
+"""While an attempt is followed, there is a sign of life every 15 s."""
 _GRADING = httpx.Timeout(10.0, read=300.0)
 """Formative cells may wait for those of others."""
 _AWAY = "the proctor does not answer; nothing was counted, your work is safe: try again in a moment"
@@ -37,6 +39,16 @@ class ProctorUnreachable(ClusterError):
 
 class ConnectionLost(ProctorUnreachable):
     """The proctor went away in the middle of an answer; it may have counted, or not."""
+
+
+class Event(NamedTuple):
+    """Something that happened to an attempt."""
+
+    id: str
+    """Names its place, for whoever follows on from there."""
+    kind: str
+    """`result`, `report` or `attempt`."""
+    data: dict[str, Any]
 
 
 class RemoteAttempt:
@@ -97,6 +109,31 @@ class RemoteAttempt:
                     raise _refusal(int(line["status"]), str(line["error"]))
         raise ConnectionLost(_AWAY)
 
+    def follow(self, after: str = "") -> Iterator[Event]:
+        """Yield what happens to the attempt, as it happens; its verdicts are kept up to date.
+
+        Ends when the attempt has ended and nothing follows.
+
+        Args:
+            after: id of the last event that is known; without one the attempt comes first.
+
+        Raises:
+            RequestRefused: it is not this learner's.
+            ProctorUnreachable: the proctor does not answer, or went away; follow again.
+        """
+        with self._answer("GET", "/events", None, _QUIET, after) as answer:
+            if answer.status_code == HTTPStatus.NO_CONTENT:
+                return
+            fields: dict[str, str] = {}
+            for line in answer.iter_lines():
+                name, _, value = line.partition(": ")
+                if name:
+                    fields[name] = value
+                elif "event" in fields:
+                    yield Event(fields.get("id", ""), fields["event"], json.loads(fields["data"]))
+                    fields = {}
+        raise ConnectionLost(_AWAY)
+
     def autograde(self, answers: Mapping[str, str]) -> dict[str, Any]:
         """Have formative cells graded, and return the FormativeReport.
 
@@ -128,13 +165,14 @@ class RemoteAttempt:
         path: str,
         body: Mapping[str, Any] | None = None,
         timeout: httpx.Timeout = _SECONDS,
+        after: str = "",
     ) -> Iterator[httpx.Response]:
         url = f"{self._url}/attempts/{self.id}{path}"
         try:
             with httpx.stream(
                 method,
                 url,
-                headers=self._headers,
+                headers={**self._headers, **({"Last-Event-ID": after} if after else {})},
                 json=body,
                 timeout=timeout,
                 trust_env=False,  # the proctor is on this host; a proxy of the host is not for it

@@ -17,6 +17,7 @@ from clusters.home import home
 from graders.attempts import Attempts
 from graders.formative.store import FormativeStore
 from graders.ledger import Ledger
+from graders.live.service import Live
 from graders.proctor import attempt_routes, formative_routes, staff_routes, statement_routes
 from graders.proctor import routes as routes_of_platform
 from graders.proctor.events import Events
@@ -32,8 +33,10 @@ from graders.proctor.reconciler import Reconciler
 from graders.proctor.running_checks import RunningChecks
 from graders.proctor.settings import Settings
 from graders.proctor.starts import Starts
+from graders.proctor.tickets import Tickets
 from graders.proctor.timings import Timings
 from graders.proctor.view import attempt_document
+from graders.report import Report
 
 PREFIX = "/services/proctor"
 """Where the hub mounts it."""
@@ -53,6 +56,8 @@ class Proctor:
     checks: RunningChecks
     formative: FormativeGradings
     events: Events
+    live: Live
+    tickets: Tickets
     metrics: Metrics
     reconciler: Reconciler
     threads: Executor
@@ -79,6 +84,7 @@ def create_app(
             rounds.cancel()
             with suppress(asyncio.CancelledError):
                 await rounds
+            await proctor.live.close()
             proctor.threads.shutdown(wait=False, cancel_futures=True)
 
     return described_app(settings.prefix, lifespan)
@@ -120,6 +126,7 @@ def _assemble(
     places = Places(settings.gradings)
     checkers = ThreadPoolExecutor(settings.gradings, "check")
     threads = ThreadPoolExecutor(16, "work")
+    live = _live(attempts, events, metrics, lookers=max(1, settings.gradings // 2))
 
     timings = Timings(home() / "timings" / "start.json")
     servers = NotebookServers(api, settings.api_token)
@@ -129,10 +136,24 @@ def _assemble(
         identity=HubIdentity(api, spawner_secret),
         starts=Starts(attempts, Queue(settings.patience), timings, metrics, starters),
         places=places,
-        checks=RunningChecks(attempts, events, metrics, checkers, places),
+        checks=RunningChecks(attempts, events, metrics, checkers, places, live),
         formative=FormativeGradings(attempts, FormativeStore(ledger.engine)),
         events=events,
+        live=live,
+        tickets=Tickets(),
         metrics=metrics,
         reconciler=Reconciler(attempts, ledger, servers, events, metrics, threads),
         threads=threads,
     )
+
+
+def _live(attempts: Attempts, events: Events, metrics: Metrics, lookers: int) -> Live:
+    """Return what looks again at followed attempts; never in the place of what is asked for."""
+
+    def on_verdict(report: Report) -> None:
+        for result in report.results:
+            events.publish(report.attempt, "result", result.model_dump(mode="json"))
+        events.publish(report.attempt, "report", report.to_json())
+
+    threads = ThreadPoolExecutor(lookers, "look")
+    return Live(attempts, threads, Places(lookers), on_verdict, metrics.count)

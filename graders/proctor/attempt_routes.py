@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +12,18 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from graders.ledger import Attempt
-from graders.proctor.documents import AttemptDocument, AttemptsQuery, AttemptWithTasks, CheckBody
-from graders.proctor.doors import Learner, Own, Readable, the_proctor
+from graders.proctor.documents import (
+    AttemptDocument,
+    AttemptsQuery,
+    AttemptWithTasks,
+    CheckBody,
+    Ticket,
+)
+from graders.proctor.doors import Followed, Learner, Own, Readable, the_proctor
 from graders.proctor.openapi import refusals
 from graders.proctor.problems import problem
 from graders.proctor.streams import EVENTS, LINES, NDJSON, event_by_event, line_by_line
+from graders.proctor.tickets import LIFETIME, STAY
 from graders.proctor.view import attempt_document
 from graders.report import Report
 
@@ -104,18 +113,44 @@ async def finish(request: Request, own: Own) -> JSONResponse:
     },
 )
 async def events(
-    request: Request, own: Own, last_event_id: Annotated[str | None, Header()] = None
+    request: Request, followed: Followed, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
-    """Follow an attempt: `result`, `report` and `attempt` events, resumable by Last-Event-ID."""
-    proctor = the_proctor(request)
-    after = proctor.events.resumable(own.id, last_event_id)
-    if last_event_id and not own.live and after is None:
+    """Follow an attempt: `result`, `report` and `attempt` events, resumable by Last-Event-ID.
+
+    While somebody follows it, a task is checked again when something changed that its check had
+    read, and a result comes where the outcome is another one. Who came by a ticket is sent away
+    after a while and needs a new one.
+    """
+    proctor, id = the_proctor(request), followed.id
+    after = proctor.events.resumable(id, last_event_id)
+    if last_event_id and not followed.live and after is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)  # tells a browser to stop asking
-    if after is not None:
-        return event_by_event(proctor.events.follow(own.id, after, None))
-    newest = proctor.events.newest(own.id)  # before looking, so that nothing is missed
-    snapshot = await _document(proctor, own)
-    return event_by_event(proctor.events.follow(own.id, newest, snapshot))
+    snapshot = None
+    if after is None:
+        after = proctor.events.newest(id)  # before looking, so that nothing is missed
+        snapshot = await _document(proctor, followed)
+    stay = None if "Authorization" in request.headers else STAY
+    stream = proctor.events.follow(id, after, snapshot)
+    return event_by_event(_while_followed(proctor, followed, stream, stay))
+
+
+@router.post("/attempts/{id}/tickets", response_model=Ticket, responses=refusals(403, 404))
+async def ticket(request: Request, own: Own) -> JSONResponse:
+    """Return a ticket that lets a browser follow this attempt, as the cookie `assay-ticket`."""
+    issued = the_proctor(request).tickets.issue(own.id)
+    return JSONResponse({"ticket": issued, "seconds": LIFETIME})
+
+
+async def _while_followed(
+    proctor: Proctor, attempt: Attempt, stream: AsyncIterator[bytes], seconds: float | None
+) -> AsyncIterator[bytes]:
+    """Pass events on, and keep the attempt's verdicts up to date meanwhile."""
+    began = time.monotonic()
+    with proctor.live.following(attempt):
+        async for chunk in stream:  # the signs of life among them bound the delay
+            yield chunk
+            if seconds is not None and time.monotonic() - began > seconds:
+                return
 
 
 async def _document(proctor: Proctor, attempt: Attempt) -> dict[str, Any]:

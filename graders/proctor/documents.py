@@ -48,6 +48,15 @@ class AttemptsQuery(_Body):
     lab: LabSlug | None = None
 
 
+class Ticket(_Document):
+    """Lets a browser follow one attempt."""
+
+    ticket: str
+    """Value of the cookie `assay-ticket`."""
+    seconds: float
+    """How long it lets somebody in."""
+
+
 class LabAttemptsQuery(_Body):
     """Which attempts at a lab are meant."""
 

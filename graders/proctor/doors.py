@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Path, Request, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
 
 from clusters.errors import NotFound
 from graders.lab import SLUG
 from graders.ledger import Attempt
 from graders.proctor.identity import Caller
 from graders.proctor.problems import Refused
+from graders.proctor.tickets import COOKIE
 
 if TYPE_CHECKING:
     from graders.proctor.app import Proctor
@@ -32,6 +33,13 @@ HUB_TOKEN = APIKeyHeader(
 SPAWNER_SECRET = HTTPBearer(
     scheme_name="spawnerSecret",
     description="What the hub's spawner shares with the proctor.",
+    auto_error=False,
+)
+
+TICKET = APIKeyCookie(
+    name=COOKIE,
+    scheme_name="ticket",
+    description="A ticket for the events of one attempt, see `POST /attempts/{id}/tickets`.",
     auto_error=False,
 )
 
@@ -93,6 +101,24 @@ async def the_own_attempt(id: Id, request: Request, learner: Learner) -> Attempt
     return attempt
 
 
+async def the_followed_attempt(
+    id: Id,
+    request: Request,
+    token: Annotated[str | None, Security(HUB_TOKEN)],
+    ticket: Annotated[str | None, Security(TICKET)],
+) -> Attempt:
+    """Return the attempt of the path, if it is the caller's own or they have a ticket for it.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's: nobody learns which.
+    """
+    proctor = the_proctor(request)
+    if token is None and ticket is not None and proctor.tickets.admits(ticket, id):
+        return await _attempt(id, request)
+    learner = the_learner(await proctor.identity.caller(request))
+    return await the_own_attempt(id, request, learner)
+
+
 async def the_readable_attempt(id: Id, request: Request, caller: Anybody) -> Attempt:
     """Return the attempt of the path, if it is the caller's own or they may read all.
 
@@ -124,6 +150,7 @@ async def the_attempt_of_instructor(id: Id, request: Request, instructor: Instru
 
 
 Own = Annotated[Attempt, Depends(the_own_attempt)]
+Followed = Annotated[Attempt, Depends(the_followed_attempt)]
 Readable = Annotated[Attempt, Depends(the_readable_attempt)]
 OfStaff = Annotated[Attempt, Depends(the_attempt_of_staff)]
 OfInstructor = Annotated[Attempt, Depends(the_attempt_of_instructor)]

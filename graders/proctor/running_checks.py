@@ -22,6 +22,7 @@ from typing import Any
 from graders.attempts import Attempts
 from graders.errors import Cancelled
 from graders.ledger import Attempt
+from graders.live.service import Live
 from graders.proctor.events import Events
 from graders.proctor.feed import Feed
 from graders.proctor.metrics import Metrics
@@ -58,12 +59,14 @@ class RunningChecks:
         metrics: Metrics,
         threads: Executor,
         places: Places,
+        live: Live,
     ) -> None:
         self._attempts = attempts
         self._events = events
         self._metrics = metrics
         self._threads = threads
         self._places = places
+        self._live = live
         self._newest: dict[str, _Check] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -111,7 +114,9 @@ class RunningChecks:
         self._metrics.grading_wait.observe(time.monotonic() - asked)
         loop = asyncio.get_running_loop()
         began = time.monotonic()
-        report = await loop.run_in_executor(self._threads, self._work, check)
+        async with self._live.standing_back(check.attempt.id) as hear:
+            report = await loop.run_in_executor(self._threads, self._work, check)
+            hear(report)
         self._metrics.count(report, time.monotonic() - began)
         return {"report": report.to_json()}
 

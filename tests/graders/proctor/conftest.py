@@ -145,6 +145,12 @@ class FakeAttempts:
         self.ledger.append(report)
         return report
 
+    def look(self, attempt_id: str, task: str, cancel: threading.Event) -> Report:
+        raise AttemptEnded("this engine has no cluster that could change")
+
+    def audit_log(self, attempt: Attempt) -> Path:
+        return self._kubeconfig.with_name("audit.log")
+
     def _wait(self, cancel: threading.Event) -> None:
         deadline = time.monotonic() + 20
         while not self.hold.wait(0.01):
