@@ -54,8 +54,8 @@ def _findings(card: Mapping[str, Any]) -> Iterator[Text]:
         yield Text.from_markup(f"[dim]= {escape(name)}: {escape(reason)}[/]")
     for what in card["skipped"]:
         yield Text.from_markup(f"[yellow]-[/] skipped: {escape(what)}")
-    for kind, count in card["left_out"].items():
-        yield Text.from_markup(f"[yellow]-[/] left out for want of time: {count} {kind}")
+    for kind, names in card["left_out"].items():
+        yield Text.from_markup(f"[yellow]-[/] left out for want of time: {len(names)} {kind}")
 
 
 def _verdict(card: Mapping[str, Any]) -> Text:

@@ -161,7 +161,7 @@ class ReportCard:
             "seconds": round(self.seconds, 1),
             "problems": list(self.problems),
             "skipped": list(self.skipped),
-            "left_out": _count_by_kind(self.left_out),
+            "left_out": _names_by_kind(self.left_out),
             "equivalent": _equivalents(self.runs),
             "runs": [run.to_json() for run in self.runs],
         }
@@ -190,9 +190,11 @@ def _equivalents(runs: Iterable[RunResult]) -> dict[str, str]:
     return {run.run.name: run.run.equivalent for run in runs if run.run.equivalent}
 
 
-def _count_by_kind(runs: Iterable[PlannedRun]) -> dict[str, int]:
-    kinds = [run.kind.value for run in runs]
-    return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+def _names_by_kind(runs: Iterable[PlannedRun]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for run in runs:
+        names.setdefault(run.kind.value, []).append(run.name)
+    return names
 
 
 def _version(text: str) -> tuple[int, ...]:

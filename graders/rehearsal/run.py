@@ -19,9 +19,9 @@ from graders.report import Report
 from graders.runner import GradingJob, grade
 from graders.solutions import step_task
 
-_PATIENCE = 2.0
+_PATIENCE = 1.5
 """A sabotaged step may take this many times as long as it takes rightly ..."""
-_MORE_SECONDS = 5.0
+_MORE_SECONDS = 3.0
 """... and this much: it may wait for what will never be."""
 
 
@@ -39,7 +39,7 @@ class Stage:
     repeat: int = 1
     """How many times an authored run is graded: its verdicts must always be the same."""
     step_seconds: dict[Path, float] = field(default_factory=dict)
-    """How long steps took that were done rightly; grows with the runs."""
+    """How long steps took at least that were done rightly."""
 
     def perform(self, run: PlannedRun) -> RunResult:
         """Do one run on a cluster of its own. Whatever goes wrong is in the result."""
@@ -100,7 +100,7 @@ class _Performance:
             if self._run.kind not in (RunKind.MUTANT, RunKind.GENERATED):
                 raise  # a wrong step may fail, and others may need what it did not do
         took = time.monotonic() - began
-        self._stage.step_seconds[step] = max(took, self._stage.step_seconds.get(step, 0.0))
+        self._stage.step_seconds[step] = min(took, self._stage.step_seconds.get(step, took))
 
     def _record(self, step: Path, environment: Mapping[str, str], tap: Tap) -> None:
         recording = Recording(tap.upstream, step_task(step))

@@ -37,7 +37,8 @@ _METADATA_THAT_COUNTS = {"labels"}
 def wrong_ways(document: Any) -> Iterator[tuple[Place, str]]:
     """Yield each field of a document and each way in which it can be made wrong."""
     for place, value, siblings in _fields(document, ()):
-        if siblings != 1 or isinstance(place[-1], str):
+        only_child = isinstance(value, dict) and len(value) == 1  # that is left out by itself
+        if not only_child and (siblings != 1 or isinstance(place[-1], str)):
             yield place, REMOVED
         if not isinstance(value, dict | list):
             yield from ((place, how) for how in _ways(value))

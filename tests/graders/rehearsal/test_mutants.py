@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,15 @@ def test_another_document_is_sent_in_a_form_that_it_has(kind: str, sent_as: str)
     assert json.loads(changed.content) == {"a": 1}
     assert changed.media_type == sent_as
     assert "content-length" not in {name.lower() for name in changed.headers}
+
+
+def test_a_trial_of_a_deletion_says_so_in_its_options() -> None:
+    asked = replace(request("DELETE", f"{POD}/a"), content=b'{"propagationPolicy": "Background"}')
+
+    tried = asked.tried()
+
+    assert json.loads(tried.content) == {"propagationPolicy": "Background", "dryRun": ["All"]}
+    assert replace(asked, content=b"").tried().query == "dryRun=All"
 
 
 def test_every_field_that_counts_can_be_wrong() -> None:
