@@ -7,6 +7,8 @@ take the write lock at once, so that no reader can make a writer fail. PostgreSQ
 from __future__ import annotations
 
 import os
+import weakref
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, QueuePool
 
 from clusters.errors import AssayError
 from clusters.home import home
@@ -102,11 +104,40 @@ def _lock_out_others(connection: Connection) -> None:
 def _sqlite(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         _make_private_file(Path(url.database))
-    # A pool would carry open connections across a fork; opening one costs 0.2 ms.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+    # Open connections are kept: closing the last one writes the whole WAL back, which takes longer
+    # than appending a report.
+    engine = create_engine(
+        url, poolclass=QueuePool, max_overflow=-1, connect_args={"timeout": BUSY_SECONDS}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "checkout", _require_same_file)
     event.listen(engine, "begin", _begin_sqlite)
+    os.register_at_fork(after_in_child=partial(_forget_connections, weakref.ref(engine)))
     return engine
+
+
+_inherited: list[Pool] = []
+"""Of the process that this one was forked from: SQLite forbids to use or to close them here."""
+
+
+def _forget_connections(engine: weakref.ref[Engine]) -> None:
+    if (found := engine()) is not None:
+        _inherited.append(found.pool)
+        found.dispose(close=False)
+
+
+def _require_same_file(connection: Any, record: ConnectionPoolEntry, proxy: object) -> None:
+    """Have a connection opened anew where the file was replaced, by a backup for example."""
+    if record.info["file"] != _identity(record.info["path"]):
+        raise DisconnectionError("the database is another file now")
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (found.st_dev, found.st_ino)
 
 
 def _make_private_file(path: Path) -> None:
@@ -116,11 +147,13 @@ def _make_private_file(path: Path) -> None:
         raise LedgerError(f"the ledger at {path} cannot be used: {error.strerror}") from error
 
 
-def _prepare_sqlite(connection: Any, record: object) -> None:
+def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # transactions begin in _begin_sqlite, not in the driver
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    record.info["path"] = cursor.execute("PRAGMA database_list").fetchone()[2]
+    record.info["file"] = _identity(record.info["path"])
     cursor.close()
 
 

@@ -73,6 +73,7 @@ class Host:
             match message.document:
                 case {"do": "connect"}:
                     with socket.create_connection(self._address, _CONNECT_SECONDS) as connected:
+                        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                         self._channel.send({}, [connected.fileno()])
                 case {"do": "audit"}:
                     self._channel.send({"reading": self._begin_reading()})
