@@ -12,12 +12,17 @@ from typing import Any
 from flask import Flask
 
 from web import (
+    appeals,
+    attempt_pages,
     badges,
     catalogue,
+    following,
     instructor,
     issuer_pages,
     labs,
+    ledger_pages,
     progress,
+    report_cards,
     sign_in_pages,
     small_pages,
     verify_page,
@@ -36,11 +41,16 @@ from web.site import open_site, register_site
 _PAGES = (
     catalogue,
     labs,
+    following,
     progress,
     badges,
     verify_page,
     issuer_pages,
     instructor,
+    appeals,
+    attempt_pages,
+    report_cards,
+    ledger_pages,
     sign_in_pages,
     small_pages,
 )

@@ -9,7 +9,8 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from graders.lab import Lab, Task
-from graders.ledger import AttemptState, TaskProgress
+from graders.ledger import AppealCase, AttemptState, TaskProgress
+from graders.report import Outcome
 from web.access import this_person, this_token
 from web.error_pages import error_page
 from web.phrases import minutes_left, spawn_path
@@ -17,14 +18,18 @@ from web.proctor import ProctorRefused
 from web.record import Pulse
 from web.representation import page
 from web.site import site
-from web.standing import Mark, Standing, standings
+from web.standing import AttemptSummary, Mark, Standing, standings
 
 blueprint = Blueprint("labs", __name__)
 
 
-_NOT_CHECKED = dict.fromkeys(
-    ("outcome", "message", "expected", "found", "hint", "done_at", "checked_at"), ""
-)
+_NOT_CHECKED: dict[str, Any] = {
+    **dict.fromkeys(
+        ("outcome", "message", "expected", "found", "hint", "done_at", "checked_at", "regraded"),
+        "",
+    ),
+    "override": None,
+}
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,34 @@ class TaskLine:
     task: Task
     mark: Mark
     progress: TaskProgress | None
+    appeal: AppealCase | None = None
+    """The newest one of this attempt."""
+
+    @property
+    def slipped(self) -> bool:
+        """Whether it was done, which counts, and is not just now."""
+        found = self.progress
+        return bool(
+            self.mark is Mark.DONE
+            and found
+            and found.outcome is Outcome.FAILED
+            and found.override is None
+        )
+
+    @property
+    def may_appeal(self) -> bool:
+        """Whether there is something to object to, and no objection waits for an answer."""
+        return self.progress is not None and not (self.appeal and self.appeal.open)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         found = self.progress.to_json() if self.progress else _NOT_CHECKED
-        return {**self.task.model_dump(mode="json"), **found, "done": self.mark is Mark.DONE}
+        return {
+            **self.task.model_dump(mode="json"),
+            **found,
+            "done": self.mark is Mark.DONE,
+            "appeal": self.appeal and self.appeal.to_json(),
+        }
 
 
 @dataclass(frozen=True)
@@ -65,27 +93,27 @@ def seen_at(pulse: Pulse) -> str:
 @blueprint.get("/labs/<slug>")
 def show(slug: str) -> Response:
     """Show a lab."""
-    work = _work(_lab(slug))
+    work = work_of(lab_called(slug))
     return page("lab.html", _lab_json(work), **_context(work))
 
 
 @blueprint.get("/labs/<slug>/work")
 def work_part(slug: str) -> Response:
     """Answer the polling: the part of the page that changes, or 204 when nothing did."""
-    lab = _lab(slug)
+    lab = lab_called(slug)
     seen = request.args.get("seen", "")
     pulse = site().record.pulse(this_person().name, slug)
     if seen == seen_at(pulse):
         return Response(status=204)
     news = not seen.startswith(f"{pulse}-")
-    html = render_template("lab_work.html", polled=True, news=news, **_context(_work(lab)))
+    html = render_template("lab_work.html", polled=True, news=news, **_context(work_of(lab)))
     return make_response(html)
 
 
 @blueprint.get("/labs/<slug>/finish")
 def ask_to_finish(slug: str) -> Response:
     """Ask whether the attempt is to be finished."""
-    work = _work(_lab(slug))
+    work = work_of(lab_called(slug))
     if work.standing.live is None:
         return redirect(url_for(".show", slug=slug))
     return make_response(render_template("lab_finish.html", **_context(work)))
@@ -94,7 +122,7 @@ def ask_to_finish(slug: str) -> Response:
 @blueprint.post("/labs/<slug>/finish")
 def finish(slug: str) -> Response:
     """Finish the live attempt: the proctor deletes its cluster; the verdicts stay."""
-    live = _standing(_lab(slug)).live
+    live = _standing(lab_called(slug)).live
     if live is not None:
         try:
             site().proctor.finish(live.id, this_token() or "")
@@ -103,11 +131,17 @@ def finish(slug: str) -> Response:
     return redirect(url_for(".show", slug=slug), code=303)
 
 
-def _lab(slug: str) -> Lab:
+def lab_called(slug: str) -> Lab:
+    """Return the lab of an address; 404 when there is none."""
     lab = site().shelf.find(slug)
     if lab is None:
         abort(404, "There is no such lab here. The list of labs shows all that are.")
     return lab
+
+
+def live_attempt(lab: Lab) -> AttemptSummary | None:
+    """Return the attempt at a lab that the person who asks works on."""
+    return _standing(lab).live
 
 
 def _standing(lab: Lab) -> Standing:
@@ -115,13 +149,18 @@ def _standing(lab: Lab) -> Standing:
     return standings([lab], attempts)[lab.slug]
 
 
-def _work(lab: Lab) -> Work:
+def work_of(lab: Lab) -> Work:
+    """Return what the person who asks does with a lab just now."""
     # The pulse is read first: what happens in between is drawn by the next poll.
     pulse = site().record.pulse(this_person().name, lab.slug)
     standing = _standing(lab)
     shown = standing.shown
     progress = site().ledger.progress(shown.id) if shown else {}
-    lines = (TaskLine(t, standing.mark(t.id), progress.get(t.id)) for t in lab.tasks)
+    cases = site().ledger.appeals(attempt=shown.id) if shown else []
+    appeals = {case.appeal.task: case for case in cases}
+    lines = (
+        TaskLine(t, standing.mark(t.id), progress.get(t.id), appeals.get(t.id)) for t in lab.tasks
+    )
     return Work(standing, tuple(lines), pulse, site().shelf.why_not(lab))
 
 

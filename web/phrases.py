@@ -10,6 +10,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from clusters.capability import Capability
+from graders.ledger import Effect
 from web.shelf import in_words
 
 DOMAINS = {
@@ -20,6 +21,13 @@ DOMAINS = {
     "S": "Security and policy",
 }
 """Domains of the CNCF's CNPE curriculum that tasks align to."""
+
+EFFECTS = {
+    Effect.PASSED: "counts as done",
+    Effect.FAILED: "does not count as done",
+    Effect.WITHDRAWN: "is decided by the checks again",
+}
+"""What an override says about its task."""
 
 
 def parse_time(moment: str) -> datetime:
@@ -90,6 +98,7 @@ def register_phrases(app: Flask) -> None:
         ago=ago,
         count=count,
         duration=duration,
+        effect=lambda effect: EFFECTS[effect],
         domain=lambda code: DOMAINS[code],
         capability=lambda name: in_words(Capability(name)),
         percent=percent,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
@@ -12,6 +12,13 @@ from clusters.errors import AssayError
 
 _SECONDS = 60
 """Finishing deletes a cluster, which takes a moment."""
+
+
+class Ticket(NamedTuple):
+    """Lets a browser follow one attempt for a moment."""
+
+    value: str
+    seconds: int
 
 
 class ProctorRefused(AssayError):
@@ -59,9 +66,22 @@ class Proctor:
         body = {"task": task, "effect": effect, "reason": reason}
         self._post(token, "record the override", f"attempts/{attempt}/overrides", body)
 
+    def ticket(self, attempt: str, token: str) -> Ticket:
+        """Return a ticket that lets a browser follow an attempt of whoever the token belongs to.
+
+        Raises:
+            ProctorRefused: there is none.
+        """
+        reply = self._post(token, "let the page follow", f"attempts/{attempt}/tickets")
+        try:
+            document = reply.json()
+            return Ticket(str(document["ticket"]), int(document["seconds"]))
+        except (ValueError, LookupError, TypeError) as error:
+            raise ProctorRefused("the proctor gave no ticket") from error
+
     def _post(
         self, token: str, what: str, path: str, body: Mapping[str, Any] | None = None
-    ) -> None:
+    ) -> httpx.Response:
         if not self._url:
             raise ProctorRefused("this site does not know its proctor (ASSAY_PROCTOR_URL)")
         try:
@@ -75,6 +95,7 @@ class Proctor:
             raise ProctorRefused("the proctor does not answer; try again in a moment") from error
         if reply.is_error:
             raise ProctorRefused(f"the proctor could not {what}: {_sentence(reply)}")
+        return reply
 
 
 def _sentence(reply: httpx.Response) -> str:

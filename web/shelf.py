@@ -10,6 +10,7 @@ from typing import NamedTuple
 from clusters.capability import Capability
 from graders.catalogue import LabProblem, all_labs
 from graders.lab import Lab
+from graders.rehearsal.cards import CardStatus, card_of
 
 _SECONDS = 3.0
 """How long the folder is not read again; an author sees a change after so long."""
@@ -38,18 +39,27 @@ class Shelf:
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._labs = Labs((), ())
+        self._cards: dict[str, CardStatus] = {}
 
     def read(self) -> Labs:
         """Return every lab and everything that should be one."""
         with self._lock:
             if time.monotonic() - self._read_at > _SECONDS:
                 self._labs = _sorted_out(all_labs())
+                self._cards = {}
                 self._read_at = time.monotonic()
             return self._labs
 
     def find(self, slug: str) -> Lab | None:
         """Return a lab that can be read; None when there is none of this name."""
         return next((lab for lab in self.read().labs if lab.slug == slug), None)
+
+    def card(self, lab: Lab) -> CardStatus:
+        """Return what the report card of a lab says; it is read as seldom as the labs are."""
+        cards = self._cards
+        if lab.slug not in cards:
+            cards[lab.slug] = card_of(lab)
+        return cards[lab.slug]
 
     def why_not(self, lab: Lab) -> str:
         """Return why a lab cannot be started on this installation; empty when it can."""

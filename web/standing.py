@@ -125,8 +125,15 @@ class AttemptSummary:
         """Return the points of the done tasks."""
         return sum(task.points for task in self.done(lab))
 
+    def about(self) -> dict[str, Any]:
+        """Return plain JSON values: whose it is and where it is in its life."""
+        return {"learner": self.learner, "lab": self.lab, **self._own_json()}
+
     def to_json(self, lab: Lab) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return plain JSON values, with points."""
+        return {**self._own_json(), "points": self.points(lab), "done": len(self.done(lab))}
+
+    def _own_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "state": self.state.value,
@@ -138,8 +145,6 @@ class AttemptSummary:
             "deadline_at": self.deadline_at,
             "finished_at": self.finished_at,
             "problem": self.problem,
-            "points": self.points(lab),
-            "done": len(self.done(lab)),
         }
 
 

@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,18 @@ from sqlalchemy import Engine, event
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from graders.ledger import Attempt, AttemptState, Ledger, open_ledger, timestamp
+from clusters.errors import AssayError, NotFound
+from graders.bundles.store import EvidenceStore
+from graders.ledger import (
+    AppealCase,
+    Attempt,
+    AttemptState,
+    Effect,
+    Ledger,
+    Override,
+    open_ledger,
+    timestamp,
+)
 from graders.report import CheckResult, Outcome, Report
 from web.app import create_app
 from web.database import open_web_database
@@ -33,6 +45,7 @@ from web.site import Site
 PREFIX = "/services/web"
 LEARN = "custom:labs:learn"
 AUTHOR = "custom:labs:author"
+CERTIFY = "custom:labs:certify"
 ACCESS = "access:services!service=web"
 
 
@@ -44,7 +57,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 class FakeHub:
-    """The hub's API as far as the site uses it, and the proctor's `finish`, on a loopback port.
+    """The hub's API as far as the site uses it, and the proctor's, on a loopback port.
 
     It is as strict as the real one: codes work once, for their client, address and verifier.
     """
@@ -110,8 +123,8 @@ class FakeHub:
         elif parts == ["hub", "api", "oauth2", "authorize"]:
             location = self.authorize(request.url, self.in_browser)
             reply = Response(status=302, headers={"Location": location})
-        elif parts[:3] == ["services", "proctor", "attempts"]:
-            reply = self._finish(request, parts[3])
+        elif parts[:2] == ["services", "proctor"]:
+            reply = self._proctor(request, parts[2:])
         elif self.site is not None and parts[0] != "hub":
             return self.site(environ, start_response)
         else:
@@ -142,12 +155,39 @@ class FakeHub:
             return _json({"error": "invalid_grant"}, 400)
         return _json({"access_token": self.token_of(code["name"]), "token_type": "Bearer"})
 
-    def _finish(self, request: Request, attempt: str) -> Response:
+    def _proctor(self, request: Request, parts: list[str]) -> Response:
         name = self.tokens.get(_token_in(request), "nobody")
         if self.refusal:
             return _json({"status": 503, "detail": self.refusal}, 503)
-        self.finished.append((attempt, name))
-        return _json({"id": attempt, "state": "finished"})
+        if parts[2] == "finish":
+            self.finished.append((parts[1], name))
+            return _json({"id": parts[1], "state": "finished"})
+        with closing(open_ledger()) as ledger:
+            try:
+                return _json(_record(ledger, name, parts, request.get_json()).to_json(), 201)
+            except AssayError as error:
+                return _json({"status": 422, "detail": str(error)}, 422)
+
+
+def _record(ledger: Ledger, name: str, parts: list[str], said: Any) -> AppealCase | Override:
+    """Do what the proctor does with an appeal, an answer or an override."""
+    match parts:
+        case ["attempts", attempt, "appeals"]:
+            return ledger.add_appeal(attempt, said["task"], said["text"])
+        case ["appeals", id, "answer"]:
+            return ledger.answer_appeal(
+                id, instructor=name, accepted=said["accepted"], text=said["text"]
+            )
+        case ["attempts", attempt, "overrides"]:
+            return ledger.add_override(
+                attempt,
+                said["task"],
+                Effect(said["effect"]),
+                instructor=name,
+                reason=said["reason"],
+            )
+        case _:
+            raise NotFound("no such address")
 
 
 def _token_in(request: Request) -> str:
@@ -156,6 +196,41 @@ def _token_in(request: Request) -> str:
 
 def _json(document: Any, status: int = 200) -> Response:
     return Response(json.dumps(document), status, content_type="application/json")
+
+
+def bundle_of(results: list[CheckResult]) -> dict[str, Any]:
+    """Evidence as the grader keeps it: what each check asked, and what it was told."""
+    claim = {
+        "kind": "ResourceClaim",
+        "metadata": {"name": "two-gpus", "namespace": "work", "uid": "7d1f"},
+        "status": {"note": "<script>alert(1)</script>"},
+    }
+    event = {"verb": "create", "user": "learner", "name": "two-gpus", "resource": "resourceclaims"}
+    path = "/apis/resource.k8s.io/v1/namespaces/work/resourceclaims"
+    recording = {
+        "began_at": "2030-01-01T00:00:00.000Z",
+        "requests": [
+            {"at": 0.012, "method": "GET", "path": path, "status": 200, "answer": "head",
+             "items": ["claim", None]},
+            {"at": 0.03, "method": "POST", "path": "/api/v1/namespaces/work/pods", "body": "claim",
+             "error": ["ClusterUnreachable", "The API server does not answer"]},
+        ],
+        "log": [{"at": 0.02, "query": {"verb": ["create"], "name": "two-gpus"}, "events": ["e"]}],
+        "observations": [{"at": 0.04, "what": "GET http://svc/health", "value": "ok"}],
+        "dropped": {"bytes": 0, "steps": 2},
+    }  # fmt: skip
+    return {
+        "schema": "assay.dev/evidence/v1",
+        "seed": 7,
+        "values": {"count": 2},
+        "versions": {"kubernetes": "v1.37.2"},
+        "objects": {"head": {"kind": "List"}, "claim": claim, "e": event, "ok": {"status": 200}},
+        "tasks": {
+            r.task: {"outcome": r.outcome.value, "message": r.message, "seconds": 0.05,
+                     "recording": recording}
+            for r in results
+        },
+    }  # fmt: skip
 
 
 class School(NamedTuple):
@@ -182,7 +257,7 @@ class School(NamedTuple):
         }
         return self.ledger.add_attempt(Attempt(**{**values, **changes}))
 
-    def check(self, attempt: Attempt, at: str = "", /, **outcomes: str | CheckResult) -> None:
+    def check(self, attempt: Attempt, at: str = "", /, **outcomes: str | CheckResult) -> Report:
         """Let the proctor check tasks, given as `task_id=outcome`."""
         at = at or timestamp(datetime.now(UTC))
         results = [
@@ -193,18 +268,20 @@ class School(NamedTuple):
             )
             for task, given in outcomes.items()
         ]
-        self.ledger.append(
-            Report(
-                id=secrets.token_hex(16),
-                lab=attempt.lab,
-                lab_version=attempt.lab_version,
-                attempt=attempt.id,
-                learner=attempt.learner,
-                started_at=at,
-                finished_at=at,
-                results=tuple(results),
-            )
+        report = Report(
+            id=secrets.token_hex(16),
+            lab=attempt.lab,
+            lab_version=attempt.lab_version,
+            attempt=attempt.id,
+            learner=attempt.learner,
+            started_at=at,
+            finished_at=at,
+            results=tuple(results),
+            assurance=attempt.assurance,
+            evidence=EvidenceStore().put(json.dumps(bundle_of(results)).encode()),
         )
+        self.ledger.append(report)
+        return report
 
     def end(self, attempt: Attempt, state: AttemptState = AttemptState.FINISHED) -> None:
         """End an attempt."""
@@ -283,6 +360,7 @@ def hub() -> Iterator[FakeHub]:
     hub = FakeHub()
     hub.add("ada", ACCESS, LEARN)
     hub.add("grace", ACCESS, LEARN, AUTHOR)
+    hub.add("carol", ACCESS, CERTIFY)
     yield hub
     hub.close()
 
@@ -349,6 +427,12 @@ def ada(sign_in: Callable[[str], FlaskClient]) -> FlaskClient:
 def grace(sign_in: Callable[[str], FlaskClient]) -> FlaskClient:
     """The browser of an instructor."""
     return sign_in("grace")
+
+
+@pytest.fixture
+def carol(sign_in: Callable[[str], FlaskClient]) -> FlaskClient:
+    """The browser of a certifier."""
+    return sign_in("carol")
 
 
 @pytest.fixture
