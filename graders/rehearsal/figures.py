@@ -26,6 +26,10 @@ class Figures:
     """Verdicts about a state of which there was a verdict already."""
     flips: int = 0
     """Of these, those that differ."""
+    forgeries: int = 0
+    """Forgeries that were tried."""
+    forged: int = 0
+    """Of these, those for which a task passed, or for which an error named no cause."""
     check_seconds: tuple[float, ...] = ()
     """Wall time of each check."""
 
@@ -54,6 +58,8 @@ class Figures:
             "void": self.void,
             "flake_rate": round(self.flake_rate, 6),
             "gradings": self.gradings,
+            "forgeries": self.forgeries,
+            "forged": self.forged,
             "check_seconds": {
                 "median": round(self.seconds_within(0.5), 3),
                 "p95": round(self.seconds_within(0.95), 3),

@@ -51,6 +51,8 @@ class PlannedRun:
     mutant: GeneratedMutant | None = None
     equivalent: str = ""
     """Why the generated mutant is right, in the words of the lab's author."""
+    forgeries: tuple[str, ...] = ()
+    """Names of the forgeries that are tried one after the other."""
     records: bool = field(default=False, compare=False)
     """Whether mutants are derived from what the steps do."""
 

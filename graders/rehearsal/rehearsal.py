@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,19 +18,22 @@ from clusters.errors import AssayError
 from clusters.phases import OnPhase, ignore
 from clusters.provider import Cluster, ClusterProvider, ClusterState
 from graders.attempts.rules import require_capabilities
+from graders.forgeries import Work
 from graders.lab import Lab
 from graders.ledger.tables import timestamp
 from graders.lint import lint_lab
 from graders.rehearsal.digest import lab_digest
+from graders.rehearsal.forging import plan_forgeries
 from graders.rehearsal.mutation.equivalents import NAME as EQUIVALENT
 from graders.rehearsal.mutation.equivalents import Equivalents, read_equivalents
 from graders.rehearsal.order import Conductor, OnRun
-from graders.rehearsal.plan import PlannedRun, chosen, plan_generated, plan_runs
+from graders.rehearsal.plan import PlannedRun, RunKind, chosen, plan_generated, plan_runs
 from graders.rehearsal.report_card import ReportCard, RunResult
-from graders.rehearsal.run import Stage
+from graders.rehearsal.run import WORK_IS_READ, Stage
 from graders.rehearsal.scene import Workshop, process_in_name
 
 _OF_KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+_UNTOUCHED = RunKind.UNTOUCHED.value
 _OWNER = "rehearsal:"
 """Owner of a rehearsal's clusters: this, the process id and when that process began."""
 
@@ -86,7 +89,7 @@ def rehearse(
     deadline = None if scope.seconds is None else began + scope.seconds
     conductor = Conductor(stage.perform, scope.at_once, on_run, lambda: _interrupt(stage), deadline)
     try:
-        results = _perform(lab, scope, versions, conductor, equivalents)
+        results = _perform(stage, scope, versions, conductor, equivalents)
     finally:
         workshop.clear_up()
     problems = [*lint_lab(lab.folder), *_unused(equivalents, results, scope, conductor)]
@@ -114,29 +117,45 @@ def delete_leftovers(provider: ClusterProvider) -> None:
 
 
 def _perform(
-    lab: Lab,
+    stage: Stage,
     scope: Scope,
     versions: Sequence[str],
     conductor: Conductor,
     equivalents: Equivalents,
 ) -> list[RunResult]:
+    lab = stage.workshop.lab
     authored = plan_runs(lab, scope.seeds, versions)
-    first = chosen(authored, scope.only)
-    if _wants_generated(scope, authored):
-        first += [run for run in authored if run.records and run not in first]
-    results = conductor.have_done(first)
+    forgeries = chosen(plan_forgeries(scope.seeds[0], versions[0]), scope.only)
+    results = conductor.have_done(_first(authored, scope, forging=bool(forgeries)))
+    stage.work_of_seed.update(_work(results))
     recorded = [
         (found.run, [mutant for one in found.recorded for mutant in one.mutants])
         for found in results
         if found.run.records
     ]
-    generated = plan_generated(lab, recorded, equivalents)
-    return results + conductor.have_done(chosen(generated, scope.only))
+    generated = chosen(plan_generated(lab, recorded, equivalents), scope.only)
+    return results + conductor.have_done([*forgeries, *generated])
 
 
-def _wants_generated(scope: Scope, authored: Sequence[PlannedRun]) -> bool:
+def _first(authored: Sequence[PlannedRun], scope: Scope, *, forging: bool) -> list[PlannedRun]:
+    """Return the runs that the files of the lab tell of, and those that later ones rest on."""
+    first = chosen(authored, scope.only)
     told = {str(word) for run in authored for word in (run.kind, run.name)}
-    return not scope.only or not set(scope.only) <= told
+    generating = not scope.only or not set(scope.only) <= {*told, RunKind.FORGERY.value}
+    for run in authored:
+        copied = forging and run.kind in WORK_IS_READ and run.seed == scope.seeds[0]
+        needed = (run.records and (generating or forging)) or (copied and run.name == _UNTOUCHED)
+        if needed and run not in first:
+            first.append(run)
+    return first
+
+
+def _work(results: Sequence[RunResult]) -> Iterator[tuple[int, Work]]:
+    """Yield seed and what a solution of it left in the cluster, beyond the starting state."""
+    before = {found.run.seed: found.work for found in results if found.run.name == _UNTOUCHED}
+    for found in results:
+        if found.run.records and found.work:
+            yield found.run.seed, found.work.beyond(before.get(found.run.seed) or Work())
 
 
 def _unused(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graders.rehearsal.cards import SCHEMA
 from graders.rehearsal.figures import Figures
 from graders.rehearsal.mutation.mutant import GeneratedMutant
 from graders.rehearsal.plan import AUTHORED, PlannedRun, RunKind
 from graders.report import CheckResult, Outcome, Report
+
+if TYPE_CHECKING:
+    from graders.forgeries import ForgeryResult, Work  # brings the Kubernetes client
 
 
 class Recorded(NamedTuple):
@@ -33,6 +36,9 @@ class RunResult:
     afterwards: Report | None = None
     """Of a late step: the grading after it."""
     recorded: list[Recorded] = field(default_factory=list)
+    forged: list[ForgeryResult] = field(default_factory=list)
+    work: Work | None = None
+    """What is in the cluster at the end, for a forger to copy from."""
     seconds: float = 0.0
     problem: str = ""
     """Why there is no report."""
@@ -64,6 +70,8 @@ class RunResult:
             return [self.problem]
         if self.void:
             return []
+        if self.run.kind is RunKind.FORGERY:
+            return [sentence for one in self.forged for sentence in one.surprises]
         must = self.run.expected(self.tasks)
         found = [self._differences(must, report) for report in self.reports]
         if self.afterwards:
@@ -94,9 +102,10 @@ class RunResult:
             "seconds": round(self.seconds, 2),
             "equivalent": run.equivalent,
             "void": self.void,
+            "forgeries": {one.forgery.name: not one.surprises for one in self.forged},
             "surprises": self.surprises,
         }
-        optional = ("task", "kubernetes", "equivalent", "void", "flips")
+        optional = ("task", "kubernetes", "equivalent", "void", "forgeries", "flips")
         return {key: value for key, value in found.items() if value or key not in optional}
 
 
@@ -182,6 +191,8 @@ def figures_of(runs: Iterable[RunResult]) -> Figures:
         gradings=len(reports),
         verdicts_again=sum(len(r.results) for run in found for r in run.reports[1:]),
         flips=sum(run.flips for run in found),
+        forgeries=sum(len(run.forged) for run in found),
+        forged=sum(bool(one.surprises) for run in found for one in run.forged),
         check_seconds=tuple(found.seconds for report in reports for found in report.results),
     )
 

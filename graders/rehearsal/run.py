@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clusters.errors import AssayError
+from graders.forgeries import Work, read_work
+from graders.rehearsal.forging import try_forgeries
 from graders.rehearsal.mutation.session import Recording, Sabotage
 from graders.rehearsal.mutation.tap import Tap
 from graders.rehearsal.plan import AUTHORED, PlannedRun, RunKind
@@ -23,6 +25,10 @@ _PATIENCE = 1.5
 """A sabotaged step may take this many times as long as it takes rightly ..."""
 _MORE_SECONDS = 3.0
 """... and this much: it may wait for what will never be."""
+
+
+WORK_IS_READ = (RunKind.UNTOUCHED, RunKind.SOLUTION)
+"""Kinds of runs after which is read what is in the cluster."""
 
 
 class Stopped(AssayError):
@@ -40,6 +46,8 @@ class Stage:
     """How many times an authored run is graded: its verdicts must always be the same."""
     step_seconds: dict[Path, float] = field(default_factory=dict)
     """How long steps took at least that were done rightly."""
+    work_of_seed: dict[int, Work] = field(default_factory=dict)
+    """What somebody who passed has beyond the starting state."""
 
     def perform(self, run: PlannedRun) -> RunResult:
         """Do one run on a cluster of its own. Whatever goes wrong is in the result."""
@@ -71,6 +79,23 @@ class _Performance:
         self._scene = scene
 
     def take_place(self, steps: Sequence[Path]) -> None:
+        """Do what the run is about."""
+        if self._run.kind is RunKind.FORGERY:
+            self._forge()
+        else:
+            self._do_and_check(steps)
+
+    def _forge(self) -> None:
+        work = self._stage.work_of_seed.get(self._run.seed, Work())
+        with self._stage.workshop.terminal(self._scene, tap=False) as (environment, _):
+            for found in try_forgeries(self._run, self._scene, environment, work):
+                self._stage.go_on()
+                if isinstance(found, Report):
+                    self._result.reports = [found]
+                else:
+                    self._result.forged.append(found)
+
+    def _do_and_check(self, steps: Sequence[Path]) -> None:
         run, job = self._run, self._scene.job()
         late = run.own if run.is_late else ()
         needs_tap = run.records or run.mutant is not None
@@ -80,6 +105,8 @@ class _Performance:
                     self._stage.go_on()
                     self._do_in_its_way(step, environment, tap)
             self._result.reports = self._grade(job)
+            if run.kind in WORK_IS_READ:
+                self._result.work = read_work(self._scene.cluster.kubeconfig)
             for step in late:
                 self._do(step, environment)
                 self._result.afterwards = grade(job)
