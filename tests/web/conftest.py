@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import Queue
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -77,8 +78,12 @@ class FakeHub:
         """How often somebody asked whose token it is."""
         self.finished: list[tuple[str, str]] = []
         """Attempt and name of whoever finished it."""
+        self.tickets: dict[str, tuple[str, str]] = {}
+        """Attempt and name of whoever may follow it, by ticket."""
+        self.followed: list[Queue[str]] = []
+        """For each browser that follows an attempt, the kinds of events to send it."""
         self.refusal = ""
-        """What the proctor says instead of finishing."""
+        """What the proctor says instead of doing what it is asked."""
         self.site: Any = None
         """An app that answers everything that is not the hub, for browsers."""
         self._server = make_server(
@@ -89,6 +94,8 @@ class FakeHub:
         self.url = f"http://127.0.0.1:{self._server.port}"
 
     def close(self) -> None:
+        for browser in self.followed:
+            browser.put("")
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -155,10 +162,28 @@ class FakeHub:
             return _json({"error": "invalid_grant"}, 400)
         return _json({"access_token": self.token_of(code["name"]), "token_type": "Bearer"})
 
+    def _events(self, request: Request, attempt: str) -> Response:
+        ticket = request.cookies.get("assay-ticket", "")
+        if self.tickets.get(ticket, ("", ""))[0] != attempt:
+            return _json({"status": 401}, 401)
+        self.followed.append(kinds := Queue())
+
+        def stream() -> Iterator[bytes]:
+            yield b": hello\n\n"
+            while kind := kinds.get(timeout=60):
+                yield f"event: {kind}\ndata: {{}}\n\n".encode()
+
+        return Response(stream(), mimetype="text/event-stream")
+
     def _proctor(self, request: Request, parts: list[str]) -> Response:
         name = self.tokens.get(_token_in(request), "nobody")
         if self.refusal:
             return _json({"status": 503, "detail": self.refusal}, 503)
+        if parts[2] == "events":
+            return self._events(request, parts[1])
+        if parts[2] == "tickets":
+            self.tickets[ticket := secrets.token_hex(8)] = (parts[1], name)
+            return _json({"ticket": ticket, "seconds": 60.0})
         if parts[2] == "finish":
             self.finished.append((parts[1], name))
             return _json({"id": parts[1], "state": "finished"})
