@@ -1,4 +1,4 @@
-"""What a lab's notebook can do by itself: `%check`, `%tasks` and `%finish`.
+"""What a lab's notebook can do by itself: `%check`, `%tasks`, `%appeal` and `%finish`.
 
 The workspace's IPython profile loads this extension into every kernel.
 """
@@ -15,6 +15,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.display import display
 
 from clusters.errors import AssayError
+from hub.following import Following
 from hub.formative_magics import FormativeMagics
 from hub.task_table import Notice, Row, TaskTable, rows_of_attempt, rows_of_check, summary
 
@@ -26,9 +27,13 @@ RESTARTED = "the grader restarted; nothing was counted; run %check again"
 RESTART_PATIENCE = 30.0
 """Seconds a proctor that went away in the middle of a check has to come back."""
 _NOT_A_LAB = "this works in a lab's notebook: start the lab from its page, then open its notebook"
+_HOW_TO_APPEAL = 'say which task, and why its verdict is wrong: %appeal TASK "why it is wrong"'
 _SURE = "this removes your cluster and ends the attempt; if that is what you want: %finish yes"
 
 Task = dict[str, Any]
+
+_following = Following()
+"""Of this kernel."""
 
 
 @magics_class
@@ -39,6 +44,8 @@ class LabMagics(Magics):
     def check(self, line: str) -> None:
         """Check tasks of this lab: `%check` all of them, `%check TASK...` some.
 
+        The newest table changes by itself when you do or undo what a task asks for.
+
         ✓ done; ✗ not yet, with what was expected, what was found and where to look; ! could not
         be checked, which is our fault and costs nothing.
         """
@@ -47,7 +54,17 @@ class LabMagics(Magics):
     @line_magic
     def tasks(self, line: str) -> None:
         """Show the tasks of this lab and how far they are."""
-        _shown(lambda lab: display(lab.table(lab.attempt.show()["tasks"])))
+        _shown(lambda lab: lab.tasks())
+
+    @line_magic
+    def appeal(self, line: str) -> None:
+        """Object to the verdict on a task: `%appeal TASK "why it is wrong"`.
+
+        An instructor sees what you write with everything that the check was told, and answers on
+        the lab's page.
+        """
+        task, _, text = line.strip().partition(" ")
+        _shown(lambda lab: lab.appeal(task, unquoted(text)))
 
     @line_magic
     def finish(self, line: str) -> None:
@@ -75,6 +92,7 @@ class NotebookLab:
         """Check tasks, all of them when none is named, and show each result as it is found."""
         before = self.attempt.show()
         _require_known(before["tasks"], asked)
+        _following.let_go()
         results: dict[str, Task] = {}
         shown = display(TaskTable(rows_of_check(before["tasks"], asked, results)), display_id=True)
 
@@ -86,6 +104,7 @@ class NotebookLab:
             self.attempt.check(list(asked) or None, on_result)
             tasks = self.attempt.show()["tasks"]
             shown.update(self.table(tasks, rows_of_check(tasks, asked, results)))
+            self._keep_up_to_date(shown, asked)
         except AssayError as error:
             shown.update(self._what_became_of(before, error))
 
@@ -94,8 +113,36 @@ class NotebookLab:
         link = self.page if all(task["done"] for task in tasks) else ""
         return TaskTable(rows_of_attempt(tasks) if rows is None else rows, summary(tasks), link)
 
+    def appeal(self, task: str, text: str) -> None:
+        """Object to the verdict on a task."""
+        _require_known(self.attempt.show()["tasks"], [task] if task else [])
+        if not text:
+            raise AssayError(_HOW_TO_APPEAL)
+        self.attempt.appeal(task, text)
+        display(
+            Notice(
+                "your objection is with the instructors, together with what the check was told; "
+                f"their answer appears on the lab's page: {self.page}"
+            )
+        )
+
+    def tasks(self) -> None:
+        """Show every task and how far it is."""
+        tasks = self.attempt.show()["tasks"]
+        self._keep_up_to_date(display(self.table(tasks), display_id=True), ())
+
+    def _keep_up_to_date(self, shown: Any, asked: Sequence[str]) -> None:
+        """Let the display of some tasks, or of all, change with the attempt."""
+
+        def draw(tasks: Sequence[Task]) -> TaskTable:
+            rows = rows_of_attempt([t for t in tasks if not asked or t["id"] in asked])
+            return self.table(tasks, rows)
+
+        _following.show(self.attempt, shown, draw)
+
     def finish(self) -> None:
         """End the attempt."""
+        _following.let_go()
         self.attempt.finish()
         display(
             Notice(
@@ -126,6 +173,13 @@ class NotebookLab:
             except ProctorUnreachable:
                 time.sleep(0.5)
         return None
+
+
+def unquoted(text: str) -> str:
+    """Return what somebody wrote, without the quotes around it."""
+    said = text.strip()
+    whole = len(said) > 1 and said[0] == said[-1] and said[0] in "\"'"
+    return said[1:-1].strip() if whole else said
 
 
 def _shown(act: Callable[[NotebookLab], object]) -> None:

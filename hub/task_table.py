@@ -13,6 +13,7 @@ class Mark(Enum):
     """What stands before a task: its sign, its colour, and the word for it."""
 
     DONE = ("✓", "#0b7d5b", "done")
+    UNDONE = ("✗", "#b26a00", "done before, not now")
     NOT_YET = ("✗", "#c0392b", "not yet")
     NO_ANSWER = ("!", "#b26a00", "could not check")
     CHECKING = ("…", "#4a6fa5", "checking")
@@ -150,12 +151,24 @@ def summary(tasks: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _row_of_task(task: Mapping[str, Any]) -> Row:
+    if override := task.get("override"):
+        mark = Mark.DONE if task["done"] else Mark.NOT_YET
+        decided = f"Decided by {override['instructor']}: {override['reason']}"
+        return _row(task, mark, {"message": decided})
     if not task["outcome"]:
         return _row(task, Mark.OPEN, {})
     if task["done"] and task["outcome"] != "passed":
-        later = {"message": f"Done at {task['done_at']}. The latest check said: {task['message']}"}
-        return _row(task, Mark.DONE, later)
+        return _row_of_undone_task(task)
     return _row(task, _MARKS[task["outcome"]], task)
+
+
+def _row_of_undone_task(task: Mapping[str, Any]) -> Row:
+    """Return the row of what was done, which counts, and has another outcome now."""
+    if task["outcome"] == "failed":
+        said = f"Done at {task['done_at']}, and counts. Just now: {task['message']}"
+        return _row(task, Mark.UNDONE, {**task, "message": said})
+    said = f"Done at {task['done_at']}. The latest check said: {task['message']}"
+    return _row(task, Mark.DONE, {"message": said})
 
 
 def _row_of_result(task: Mapping[str, Any], result: Mapping[str, Any] | None) -> Row:

@@ -49,12 +49,17 @@ def test_what_a_learner_wrote_into_the_cluster_is_only_text() -> None:
     assert "<script" not in Notice("<script>")._repr_mimebundle_()["text/html"]
 
 
-def test_a_task_once_done_stays_done() -> None:
-    later = task("a", done=True, done_at="2030", outcome="failed", message="Gone")
-    text = TaskTable(rows_of_attempt([later])).text()
+def test_what_was_done_and_is_undone_shows_both() -> None:
+    undone = task("a", done=True, done_at="2030", outcome="failed", message="Gone", hint="look")
+    unseen = task("a", done=True, done_at="2030", outcome="error", message="etcd is down")
 
-    assert text.startswith("✓ a")
-    assert "Gone" in text
+    text = TaskTable(rows_of_attempt([undone])).text()
+    other = TaskTable(rows_of_attempt([unseen])).text()
+
+    assert text.startswith("✗ a: Task a (done before, not now)")
+    assert "Done at 2030, and counts. Just now: Gone" in text
+    assert "hint: look" in text
+    assert other.startswith("✓ a"), "that we cannot look takes nothing away"
 
 
 def test_only_what_was_asked_for_is_shown_while_it_is_checked() -> None:
