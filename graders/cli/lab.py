@@ -13,8 +13,10 @@ _COMMANDS = {
     "lint": "graders.cli.authoring:lint",
     "list": "graders.cli.catalogue:list_labs",
     "new": "graders.cli.authoring:new",
+    "preview": "graders.cli.previewing:preview",
     "rehearse": "graders.cli.rehearsing:rehearse",
     "start": "graders.cli.learning:start",
+    "watch": "graders.cli.watching:watch",
 }
 
 
@@ -45,6 +47,8 @@ def lab() -> None:
                                  assay lab finish
     As an author                 assay lab new my-lab --title "My lab"
                                  assay lab lint my-lab
+                                 assay lab preview my-lab --seed 7
+                                 assay lab watch my-lab
                                  assay lab rehearse my-lab
                                  assay lab card my-lab
     """

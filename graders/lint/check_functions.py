@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from clusters.errors import InputInvalid
+from graders.declarative.loading import declared_checks
 from graders.lab import Lab
 from graders.lint.declared import read_declared
 
@@ -42,6 +44,17 @@ def check_problems(lab: Lab) -> Iterator[str]:
             functions += _check_functions(tree, path)
     functions += _declared(lab.folder)
     yield from _match(lab, functions)
+
+
+def tasks_of_file(path: Path) -> set[str]:
+    """Return the tasks that a file of checks is about, as far as it can be read."""
+    try:
+        if path.suffix == ".yaml":
+            return {check.task for check in declared_checks(path)}
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (InputInvalid, OSError, SyntaxError, ValueError):
+        return set()
+    return {function.task for function in _check_functions(tree, path) if function.task}
 
 
 def _declared(folder: Path) -> Iterator[CheckFunction]:
