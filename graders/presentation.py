@@ -53,6 +53,9 @@ def present_tasks(tasks: Sequence[Mapping[str, Any]]) -> RenderableType:
     for task in tasks:
         outcome = "passed" if task["done"] else task.get("outcome") or ""
         shown = {} if task["done"] else task
+        if override := task.get("override"):
+            outcome = "passed" if task["done"] else "failed"
+            shown = {"message": f"decided by {override['instructor']}: {override['reason']}"}
         title = Group(_plain(task["title"], "bold"), _plain(task["id"], "dim"))
         table.add_row(_mark(outcome), title, present_details(shown), str(task["points"]))
     done = [task for task in tasks if task["done"]]

@@ -149,12 +149,21 @@ class RemoteAttempt:
             document: dict[str, Any] = json.loads(answer.read())
             return document
 
+    def appeal(self, task: str, text: str) -> dict[str, Any]:
+        """Object to the verdict on a task, and return the appeal.
+
+        Raises:
+            RequestRefused: the lab has no such task, or an objection to it waits for an answer.
+            ProctorUnreachable: the proctor does not answer.
+        """
+        return self._ask("POST", "/appeals", {"task": task, "text": text})
+
     def finish(self) -> dict[str, Any]:
         """End the attempt and return it. Raises like `show`."""
         return self._ask("POST", "/finish")
 
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
-        with self._answer(method, path) as answer:
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        with self._answer(method, path, body) as answer:
             document: dict[str, Any] = json.loads(answer.read())
             return document
 

@@ -1,4 +1,4 @@
-"""`assay lab start|check|finish`: a learner at a terminal, with or without the hub."""
+"""`assay lab start|check|appeal|finish`: a learner at a terminal, with or without the hub."""
 
 from __future__ import annotations
 
@@ -126,6 +126,38 @@ def finish(slug: str | None, learner: str, provider_name: str, as_json: bool) ->
         print_json(document)
     else:
         out.print(f"Your attempt at [bold]{document['lab']}[/] is {document['state']}.")
+
+
+@click.command()
+@click.argument("task")
+@click.argument("text")
+@click.option("--lab", "slug", help="The lab, if you work at several.")
+@learner_option
+@provider_option
+@json_option
+def appeal(
+    task: str, text: str, slug: str | None, learner: str, provider_name: str, as_json: bool
+) -> None:
+    """Object to the verdict on TASK; TEXT says why it is wrong.
+
+    An instructor sees what you write together with everything that the check was told, and
+    answers. A task has one unanswered objection at most.
+
+    \b
+    assay lab appeal claim-devices "Both devices are claimed, see kubectl get resourceclaims."
+    """
+    if remote := RemoteAttempt.of_environment(os.environ):
+        document = remote.appeal(task, text)
+    else:
+        attempts, attempt = _local(slug, learner, provider_name)
+        if task not in find_lab(attempt.lab).task_ids:
+            known = ", ".join(find_lab(attempt.lab).task_ids)
+            raise NotFound(f"{attempt.lab} has no task {task!r}; it has {known}")
+        document = attempts.ledger.add_appeal(attempt.id, task, text).to_json()
+    if as_json:
+        print_json(document)
+    else:
+        out.print("Your objection is with the instructors, together with what the check was told.")
 
 
 def exit_code_of(report: Report) -> int:

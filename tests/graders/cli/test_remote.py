@@ -112,6 +112,16 @@ def test_finish_goes_through_the_proctor(assay: Assay, proctor: FakeProctor) -> 
     assert (done.code, done.out) == (0, "Your attempt at l is finished.\n")
 
 
+def test_an_objection_goes_through_the_proctor(assay: Assay, proctor: FakeProctor) -> None:
+    done = assay("lab", "appeal", "one", "It is there.", env=proctor.environment)
+
+    assert done.code == 0
+    assert "with the instructors" in done.out
+    assert proctor.asked == [
+        ("POST", "/services/proctor/attempts/a1/appeals", {"task": "one", "text": "It is there."})
+    ]
+
+
 def test_a_terminal_of_a_lab_starts_no_other(assay: Assay, proctor: FakeProctor) -> None:
     done = assay("lab", "start", "small-lab", env=proctor.environment)
 
