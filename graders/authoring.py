@@ -7,24 +7,34 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
 from clusters.errors import InputInvalid
 from graders.lab import SLUG, TITLE_LIMIT
 
-_TEMPLATE = Path(__file__).parent / "templates" / "lab"
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
-def new_lab(slug: str, title: str, parent: Path) -> Path:
+def new_lab(
+    slug: str,
+    title: str,
+    parent: Path,
+    *,
+    template: Literal["lab", "imported"] = "lab",
+    complete: Callable[[Path], None] = lambda folder: None,
+) -> Path:
     """Write a new lab folder and return it; all of it or nothing.
 
     Args:
         slug: name of the folder.
         title: what people call the lab.
         parent: where the folder is made.
+        template: what it begins with.
+        complete: writes what is missing, before the folder is in its place.
 
     Raises:
         InputInvalid: the slug or the title cannot be used, or the folder exists.
@@ -33,8 +43,9 @@ def new_lab(slug: str, title: str, parent: Path) -> Path:
         raise InputInvalid(problems)
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-lab-", dir=parent) as workshop:
-        folder = _copy_template(Path(workshop) / slug)
+        folder = _copy_template(template, Path(workshop) / slug)
         _fill_in(folder, {"@ID@": str(uuid.uuid4()), "@SLUG@": slug, "@TITLE@": title})
+        complete(folder)
         return folder.rename(parent / slug)
 
 
@@ -53,9 +64,9 @@ def _title_problems(title: str) -> list[str]:
     return []
 
 
-def _copy_template(to: Path) -> Path:
+def _copy_template(template: str, to: Path) -> Path:
     ignore = shutil.ignore_patterns("__pycache__")
-    return Path(shutil.copytree(_TEMPLATE, to, ignore=ignore))
+    return Path(shutil.copytree(_TEMPLATES / template, to, ignore=ignore))
 
 
 def _fill_in(folder: Path, values: Mapping[str, str]) -> None:

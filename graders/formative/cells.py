@@ -20,6 +20,8 @@ class CellKind(StrEnum):
     """What the learner writes. nbgrader says autograded answer."""
     TESTS = "tests"
     """The author's tests of it, worth points. nbgrader says autograder tests."""
+    TEXT = "text"
+    """The author's text that nbgrader keeps from being changed."""
     OTHER = "other"
     """Anything that a person would have to grade; labs have no such cells."""
 
@@ -69,8 +71,9 @@ def nbgrader_metadata(cell: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _kind(cell: Mapping[str, Any], about: Mapping[str, Any]) -> CellKind:
-    if cell.get("cell_type") != "code" or about.get("task"):
-        return CellKind.OTHER
+    if cell.get("cell_type") != "code":
+        answered = any(about.get(key) for key in ("grade", "solution", "task"))
+        return CellKind.OTHER if answered else CellKind.TEXT
     match bool(about.get("grade")), bool(about.get("solution")):
         case True, True:
             return CellKind.OTHER

@@ -143,7 +143,7 @@ def _broken_answers(notebook: dict[str, Any]) -> dict[str, Any]:
     return {
         cell.id: runs[cell.id].to_json()
         for cell in formative_cells(notebook)
-        if cell.kind is not CellKind.TESTS and runs[cell.id].failure
+        if cell.kind in (CellKind.SOLUTION, CellKind.GIVEN) and runs[cell.id].failure
     }
 
 

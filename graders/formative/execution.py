@@ -27,6 +27,8 @@ class ExecuteInRooms(NbGraderPreprocessor):
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Run every formative cell of a notebook and write down its outputs."""
         for found in formative_cells(nb):
+            if found.kind is CellKind.TEXT:
+                continue
             run = self.runs[found.id] = self._run(found)
             nb.cells[found.index].outputs = outputs_of(run, found.points)
         return nb, resources

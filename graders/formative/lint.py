@@ -63,7 +63,8 @@ def _source_problems(cell: FormativeCell) -> Iterator[str]:
             yield f"has {begins} ### BEGIN {region} and {ends} ### END {region}"
     if "### AUTOTEST" in cell.source or "### HASHED AUTOTEST" in cell.source:
         yield "has AUTOTEST lines; write the tests out"
-    if cell.kind is not CellKind.OTHER and (magic := _magic(cell.source)):
+    runs = cell.kind not in (CellKind.TEXT, CellKind.OTHER)
+    if runs and (magic := _magic(cell.source)):
         yield f"{magic!r} is no Python; formative cells are graded without IPython"
 
 

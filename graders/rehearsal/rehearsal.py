@@ -19,6 +19,7 @@ from clusters.phases import OnPhase, ignore
 from clusters.provider import Cluster, ClusterProvider, ClusterState
 from graders.attempts.rules import require_capabilities
 from graders.forgeries import Work
+from graders.formative.proof import try_solutions
 from graders.lab import Lab
 from graders.ledger.tables import timestamp
 from graders.lint import lint_lab
@@ -92,7 +93,9 @@ def rehearse(
         results = _perform(stage, scope, versions, conductor, equivalents)
     finally:
         workshop.clear_up()
-    problems = [*lint_lab(lab.folder), *_unused(equivalents, results, scope, conductor)]
+    practice, untried = ([], []) if scope.only else try_solutions(lab, scope.seeds[0])
+    unused = _unused(equivalents, results, scope, conductor)
+    problems = [*lint_lab(lab.folder), *practice, *unused]
     return ReportCard(
         lab=lab.slug,
         version=lab.version,
@@ -104,7 +107,7 @@ def rehearse(
         runs=tuple(results),
         problems=tuple(problems),
         left_out=tuple(conductor.left_out),
-        skipped=tuple(skipped),
+        skipped=(*skipped, *untried),
         seconds=time.monotonic() - began,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,12 +119,25 @@ def test_a_grader_that_breaks_off_counts_nothing(
     assert kept == []
 
 
-def test_one_notebook_is_graded_once_at_a_time(practice: Running) -> None:
-    def post(_: int) -> int:
+def test_one_notebook_is_graded_once_at_a_time(
+    practice: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(order: Any) -> Any:
+        begun.set()
+        assert go_on.wait(20)
+        return {"cells": []}
+
+    def post() -> int:
         with practice.as_("ada") as ada:
-            return ada.post(PATH, json=RIGHT, timeout=60).status_code
+            return ada.post(PATH, json=RIGHT).status_code
 
-    with ThreadPoolExecutor(3) as threads:
-        statuses = sorted(threads.map(post, range(3)))
+    monkeypatch.setattr(grading, "have_done", slow)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(post)
+        assert begun.wait(20)
+        second = post()
+        go_on.set()
 
-    assert statuses == [200, 409, 409]
+        assert (first.result(), second, post()) == (200, 409, 200)
