@@ -93,7 +93,8 @@ class Report(_Model):
     cluster_uid: str = ""
     """uid of the namespace kube-system: the identity of the cluster."""
     versions: dict[str, str] = Field(default_factory=dict)
-    """`assay`, `kubernetes`, `provider`, `lab`."""
+    """`assay`, `kubernetes`, `provider`, `lab`, and the digests of the lab's folder and of the
+    grader's code, `lab_digest` and `grader`."""
     trigger: Trigger = Trigger.ASKED
     """`asked`, `live` (something changed in the cluster) or `regrade` (on stored evidence)."""
     assurance: str = ""

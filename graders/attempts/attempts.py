@@ -15,7 +15,7 @@ from clusters.provider import ClusterProvider
 from graders.assurance import Assurance
 from graders.attempts.capacity import require_room
 from graders.attempts.grading import error_report, grading_job
-from graders.attempts.keeping import keep
+from graders.attempts.keeping import keep, keep_evidence
 from graders.attempts.lifecycle import Lifecycle, lock_of, rendered_lab_of
 from graders.attempts.reconciliation import Reconciliation
 from graders.attempts.rules import (
@@ -29,6 +29,8 @@ from graders.attempts.rules import (
     version_problem,
     why_not_open,
 )
+from graders.bundles.held import HeldEvidence
+from graders.bundles.store import EvidenceStore
 from graders.catalogue import find_lab
 from graders.file_lock import locked
 from graders.lab import Lab
@@ -51,6 +53,8 @@ class Attempts:
         """Keep attempts in `ledger` and their clusters with `provider`."""
         self.ledger = ledger
         self.provider = provider
+        self.evidence = EvidenceStore()
+        self._held = HeldEvidence()
         self._lifecycle = Lifecycle(ledger, provider)
         self._reconciliation = Reconciliation(ledger, provider, self._lifecycle)
 
@@ -119,8 +123,7 @@ class Attempts:
         attempt = self.require_open(attempt_id)
         lab = find_lab(attempt.lab)
         report = self._grade(attempt, lab, choose_tasks(lab, tasks), on_result, cancel)
-        keep(self.ledger, report)
-        return report
+        return self.keep(report)
 
     def look(self, attempt_id: str, task: str, cancel: threading.Event) -> Report:
         """Check one task of an open attempt since something changed; nothing is appended yet.
@@ -135,13 +138,15 @@ class Attempts:
         tasks = choose_tasks(lab, [task])
         return self._grade(attempt, lab, tasks, _tell_nobody, cancel, Trigger.LIVE)
 
-    def keep(self, report: Report) -> None:
-        """Append to the ledger what a look has found.
+    def keep(self, report: Report) -> Report:
+        """Append to the ledger what a look has found, with its evidence; return it as it is there.
 
         Raises:
             LedgerError: it could not be appended.
         """
+        report = keep_evidence(report, self._held, self.evidence)
         keep(self.ledger, report)
+        return report
 
     def audit_log(self, attempt: Attempt) -> Path:
         """Return the audit log of an attempt's cluster; it need not be there.
@@ -173,6 +178,7 @@ class Attempts:
             *self._reconciliation.expire(),
             *self._reconciliation.give_up_interrupted(),
             *self._reconciliation.delete_orphans(),
+            *self._reconciliation.sweep_evidence(self.evidence),
         ]
 
     def require_open(self, attempt_id: str) -> Attempt:
@@ -246,7 +252,8 @@ class Attempts:
             problem = version_problem(attempt, lab) or cluster_problem(cluster)
         if not problem:
             job = grading_job(attempt, lab, cluster, tasks)
-            return grade(replace(job, trigger=trigger), on_result, cancel)
+            job = replace(job, trigger=trigger, evidence=self._held)
+            return grade(job, on_result, cancel)
         report = error_report(attempt, lab, tasks, problem)
         for result in report.results:
             on_result(result)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from clusters.provider import Cluster
 from graders.attempts.rules import variant_of
+from graders.digests import grader_digest, lab_digest
 from graders.lab import Lab
 from graders.ledger import Attempt, timestamp
 from graders.report import CheckResult, Outcome, Report
@@ -63,4 +64,6 @@ def _versions(attempt: Attempt, lab: Lab) -> dict[str, str]:
         "kubernetes": attempt.kubernetes,
         "provider": attempt.provider,
         "lab": lab.version,
+        "lab_digest": lab_digest(lab.folder),
+        "grader": grader_digest(),
     }

@@ -5,10 +5,30 @@ from __future__ import annotations
 import logging
 import time
 
+from graders.bundles.held import HeldEvidence
+from graders.bundles.store import EvidenceStore
 from graders.ledger import Ledger, LedgerAway
 from graders.report import Report
 
 log = logging.getLogger(__name__)
+
+
+def keep_evidence(report: Report, held: HeldEvidence, store: EvidenceStore) -> Report:
+    """Put the evidence of a report on disk, before anybody reads its name.
+
+    Returns:
+        The report; it names no evidence where that could not be kept.
+    """
+    if not report.evidence:
+        return report
+    try:
+        if held.keep(report.evidence, store):
+            return report
+        log.warning("report %s: its evidence is not held any more", report.id)
+    except OSError as error:
+        log.warning("report %s: no evidence is kept: %s", report.id, error)
+    return report.model_copy(update={"evidence": ""})
+
 
 PATIENCE = 60.0
 """Seconds for which a database that went away is asked again."""

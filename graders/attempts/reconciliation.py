@@ -8,6 +8,7 @@ from clusters.errors import AssayError, NotFound
 from clusters.provider import Cluster, ClusterProvider, ClusterState
 from graders.attempts.lifecycle import Lifecycle, lock_of
 from graders.attempts.rules import OWNER, is_due
+from graders.bundles.store import EvidenceStore
 from graders.catalogue import find_lab
 from graders.file_lock import locked_if_free
 from graders.ledger import LIVE_STATES, Attempt, AttemptState, Ledger
@@ -52,6 +53,20 @@ class Reconciliation:
                 yield f"cluster {cluster.name}: could not be deleted: {error}"
             else:
                 yield f"cluster {cluster.name}: deleted, its attempt is over"
+
+    def sweep_evidence(self, store: EvidenceStore) -> Iterator[str]:
+        """Remove evidence that no report names; from time to time."""
+        if not store.is_time_to_sweep():
+            return
+        for what in store.sweep(self._ledger.named_evidence, self._knows):
+            yield f"evidence {what}: removed, no report names it"
+
+    def _knows(self, attempt: str) -> bool:
+        try:
+            self._ledger.attempt(attempt)
+        except NotFound:
+            return False
+        return True
 
     def _expire(self, attempt: Attempt) -> str:
         if not is_due(attempt):

@@ -14,9 +14,9 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from clusters.errors import NotFound
+from clusters.errors import AssayError, NotFound
 from clusters.home import home
-from graders.bundles.bundle import BundleDamaged, digest_of, pack, unpack
+from graders.bundles.bundle import BundleDamaged, digest_of, pack, read_bundle, unpack
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _SUFFIX = ".json.gz"
@@ -50,7 +50,8 @@ class EvidenceStore:
         """Keep a compressed bundle whose digest is known; raises like `put`."""
         path = self.path(digest)
         if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             beside = path.with_name(f".{secrets.token_hex(8)}.new")
             try:
                 _write(beside, packed)
@@ -104,23 +105,46 @@ class EvidenceStore:
     def sweep(
         self,
         named: Callable[[Collection[str]], Collection[str]],
+        is_ours: Callable[[str], bool],
         grace: float = GRACE_SECONDS,
     ) -> list[str]:
-        """Remove what no report names, and return it.
+        """Remove what processes that were killed have left, and return it.
 
         Args:
             named: told digests, says which of them some report names.
+            is_ours: whether the ledger that is asked knows an attempt; the evidence of attempts
+                in other ledgers stays.
             grace: seconds for which a bundle is left alone, whoever names it.
         """
         before = time.time() - grace
         removed: list[str] = []
         for folder in sorted(p for p in self.folder.glob("[0-9a-f][0-9a-f]") if p.is_dir()):
             old = {f"sha256:{p.name.removesuffix(_SUFFIX)}": p for p in _older(folder, before)}
-            finished = {digest for digest in old if _DIGEST.fullmatch(digest)}
-            for digest in sorted(set(old) - (set(named(finished)) if finished else set())):
+            bundles = {digest for digest in old if _DIGEST.fullmatch(digest)}
+            unnamed = bundles - set(named(bundles)) if bundles else set()
+            halves = set(old) - bundles
+            for digest in sorted(halves | {d for d in unnamed if is_ours(self._attempt_of(d))}):
                 old[digest].unlink(missing_ok=True)
-                removed.append(digest if digest in finished else old[digest].name)
+                removed.append(digest if digest in bundles else old[digest].name)
         return removed
+
+    def is_time_to_sweep(self, every: float = GRACE_SECONDS) -> bool:
+        """Whether nobody has swept for so many seconds; whoever is told so is the one to do it."""
+        mark = self.folder / ".swept"
+        try:
+            if time.time() - mark.stat().st_mtime < every:
+                return False
+        except FileNotFoundError:
+            if not self.folder.is_dir():
+                return False
+        mark.touch(mode=0o600)
+        return True
+
+    def _attempt_of(self, digest: str) -> str:
+        try:
+            return str(read_bundle(self.get(digest))["attempt"])
+        except (AssayError, KeyError):
+            return ""  # damaged; whose it is cannot be told
 
 
 def _older(folder: Path, before: float) -> Iterator[Path]:

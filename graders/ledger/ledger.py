@@ -201,10 +201,18 @@ class Ledger:
                 if stored != body:
                     raise LedgerError(f"another report with the id {report.id} is in the ledger")
                 return None
-            row = ReportRow(id=report.id, attempt=report.attempt, body=body)
+            row = ReportRow(
+                id=report.id, attempt=report.attempt, body=body, evidence=report.evidence
+            )
             seal = extend(session, row, key, last_link(session, ReportRow))
             session.add_all(verdicts_of(report))
             return seal
+
+    def named_evidence(self, digests: Collection[str]) -> set[str]:
+        """Return those of the digests that some report names."""
+        with self._sessions.reading() as session:
+            query = select(ReportRow.evidence).where(ReportRow.evidence.in_(digests))
+            return set(session.scalars(query))
 
     def has_report(self, id: str) -> bool:
         """Return whether a report of this id is in the ledger."""

@@ -140,6 +140,8 @@ class ReportRow(Base):
     """SHA-256 of `previous` and body."""
     signature: Mapped[bytes] = mapped_column(StoredBytes)
     """Ed25519 over `link`, by the proctor's key."""
+    evidence: Mapped[str] = mapped_column(String(80), server_default="", index=True)
+    """Digest of the evidence that the report names; empty where it names none."""
 
     __table_args__ = ({"sqlite_autoincrement": True},)
 

@@ -91,6 +91,8 @@ def _content_problems(session: Session, rows: Iterable[ReportRow]) -> Iterator[s
             yield f"{_name(row)}: is filed under another report or attempt"
         elif (attempt.learner, attempt.lab) != (report.learner, report.lab):
             yield f"{_name(row)}: its attempt names another learner or lab"
+        if row.evidence != report.evidence:
+            yield f"{_name(row)}: is filed with other evidence"
         if _said(verdicts_of(report)) != _said(verdicts.pop(row.id, [])):
             yield f"{_name(row)}: its verdicts were changed"
     for report_id in verdicts:
