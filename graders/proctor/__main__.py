@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+from contextlib import suppress
 
 import uvicorn
 
@@ -19,8 +20,11 @@ from graders.proctor.app import create_app
 from graders.proctor.parent import when_parent_dies
 from graders.proctor.secret import spawner_secret
 from graders.proctor.settings import read_settings
+from graders.workers.pool import the_pool
 
 LOG_FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
+SPARE_WORKERS = 32
+"""Attempts that have a worker waiting for the next check; each holds some 15 MiB of its own."""
 GRACE = 3
 """Seconds that requests under way have to end when the proctor is stopped."""
 
@@ -39,6 +43,8 @@ def main() -> None:
         listener = listen(settings.host, settings.port)
         ledger = open_ledger()
         attempts = Attempts(ledger, provider_named())
+        with suppress(OSError):  # the first grading tries again, and says what is wrong
+            the_pool().warm(SPARE_WORKERS)
     except AssayError as error:
         end_with(error)
     app = create_app(settings, attempts, ledger, spawner_secret())

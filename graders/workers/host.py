@@ -41,6 +41,13 @@ class Host:
         self._readings: list[Iterator[BinaryIO]] = []
         self._channel, self.worker_end = Channel.pair()
 
+    def connect(self) -> socket.socket | None:
+        """Return a new connection to the API server; None where it cannot be reached."""
+        try:
+            return self._connect()
+        except OSError:
+            return None
+
     def fileno(self) -> int:
         """Return the descriptor that is readable when something was asked."""
         return self._channel.fileno()
@@ -72,8 +79,7 @@ class Host:
         try:
             match message.document:
                 case {"do": "connect"}:
-                    with socket.create_connection(self._address, _CONNECT_SECONDS) as connected:
-                        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    with self._connect() as connected:
                         self._channel.send({}, [connected.fileno()])
                 case {"do": "audit"}:
                     self._channel.send({"reading": self._begin_reading()})
@@ -86,6 +92,11 @@ class Host:
         except OSError as error:
             code = errno.ETIMEDOUT if isinstance(error, TimeoutError) else error.errno
             self._channel.send({"errno": code or errno.EIO})
+
+    def _connect(self) -> socket.socket:
+        connected = socket.create_connection(self._address, _CONNECT_SECONDS)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected
 
     def _begin_reading(self) -> int:
         if self._audit_log is None:
@@ -103,8 +114,14 @@ class Host:
 class HostLink:
     """The worker's side. Safe from several threads."""
 
-    def __init__(self, descriptor: int) -> None:
-        """Ask over the channel that was left open under this number."""
+    def __init__(self, descriptor: int, connection: int | None = None) -> None:
+        """Ask over the channel that was left open under this number.
+
+        Args:
+            descriptor: the channel.
+            connection: a connection to the API server that is there already.
+        """
+        self._connection = None if connection is None else socket.socket(fileno=connection)
         self._channel = Channel.of_descriptor(descriptor)
         self._turn = threading.Lock()
 
@@ -114,6 +131,9 @@ class HostLink:
         Raises:
             OSError: it cannot be reached.
         """
+        if self._connection is not None:
+            connected, self._connection = self._connection, None
+            return connected
         _, (descriptor,) = self._ask({"do": "connect"})
         return socket.socket(fileno=descriptor)
 

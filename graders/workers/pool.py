@@ -27,6 +27,7 @@ from graders.workers.family import Family, WorkerFailed, ZygoteGone
 from graders.workers.host import Host
 from graders.workers.loaded_lab import Key, LoadedLab, key_of, load_lab
 from graders.workers.process import WorkerProcess
+from graders.workers.spares import Place, Spares
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +51,20 @@ class Pool:
         self._zygote: Family | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count()
+        self._spares = Spares(self._make_spare)
 
-    def warm(self) -> None:
-        """Start the process that workers come from, so that the first grading is as fast as others.
+    def warm(self, spares: int = 0) -> None:
+        """Start what workers come from, so that the first grading is nearly as fast as others.
+
+        Args:
+            spares: how many attempts that were graded lately have a worker waiting, which is
+                connected to their cluster.
 
         Raises:
             OSError: this host cannot start one more process.
         """
         self._the_zygote()
+        self._spares.keep(spares)
 
     @contextmanager
     def worker(self, order: Order, audit_log: Path | None) -> Iterator[WorkerProcess]:
@@ -74,13 +81,16 @@ class Pool:
         lab = self._take(order.checks) if order.purpose == "checks" else None
         try:
             with self._start(order, audit_log, lab) as worker:
+                worker.begin(order)
                 yield worker
         finally:
             if lab is not None:
                 self._give_back(lab)
+                self._spares.want(Place(lab.key, order.access, audit_log))
 
     def close(self) -> None:
         """End every process of the pool."""
+        self._spares.close()
         with self._turn:
             labs, self._labs = list(self._labs.values()), {}
             zygote, self._zygote = self._zygote, None
@@ -96,14 +106,25 @@ class Pool:
                 self._process.wait()
 
     def _start(self, order: Order, audit_log: Path | None, lab: LoadedLab | None) -> WorkerProcess:
+        access = order.access
         if lab is not None:
-            return WorkerProcess(lab.family, {}, order, Host(order.access.server, audit_log))
+            spare = self._spares.take(Place(lab.key, access, audit_log), lab.family)
+            return spare or WorkerProcess(lab.family, {}, access, Host(access.server, audit_log))
         details = {"checks": str(order.checks), "number": next(self._numbers)}
         for _ in range(_TRIES):
             with suppress(ZygoteGone):
-                host = Host(order.access.server, audit_log)
-                return WorkerProcess(self._the_zygote(), details, order, host)
+                host = Host(access.server, audit_log)
+                return WorkerProcess(self._the_zygote(), details, access, host)
         raise WorkerFailed("The process that forks graders ends again and again")
+
+    def _make_spare(self, place: Place) -> WorkerProcess | None:
+        """Fork a worker for a place whose lab is loaded still."""
+        with self._turn:
+            lab = self._labs.get(place.key)
+        if lab is None or not lab.answers():
+            return None
+        host = Host(place.access.server, place.audit_log)
+        return WorkerProcess(lab.family, {}, place.access, host)
 
     def _take(self, checks: Path) -> LoadedLab:
         """Return a lab that is loaded as its files are now; give it back."""

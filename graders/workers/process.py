@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import selectors
@@ -10,9 +11,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from graders.errors import Cancelled
+from graders.kubeconfig import Access
 from graders.messages import Order, Receiver
 from graders.workers.family import Family, Forked, WorkerFailed
 from graders.workers.host import Host
@@ -29,36 +31,48 @@ _CANCEL_SECONDS = 0.05
 """So often a grading that can be cancelled looks whether it was."""
 
 
+class Closable(Protocol):
+    """Something with a descriptor."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 class WorkerProcess:
     """One running worker. A context manager."""
 
     def __init__(
-        self, family: Family, details: Mapping[str, Any], order: Order, host: Host
+        self, family: Family, details: Mapping[str, Any], access: Access, host: Host
     ) -> None:
-        """Fork a worker and give it its order.
+        """Fork a worker and let it get ready for an order; `begin` gives it one.
 
         Args:
             family: where it comes from.
             details: what the family must know to fork it.
-            order: what it is to do.
+            access: the cluster that the order will be about.
             host: answers what it asks; closed with the worker.
 
         Raises:
             GradingError: it could not be forked.
         """
+        self.family = family
         self._output = bytearray()
-        self._family = family
         self._host = host
-        self._receiver = Receiver(order.key)
+        self._writer: threading.Thread | None = None
+        self._handed_over = 0
         with ExitStack() as resources:
             resources.callback(host.close)
             order_in, self._order_pipe = _pipe(resources)
             self._messages, messages_out = _pipe(resources)
             self._output_pipe, output_out = _pipe(resources)
-            born_with = (order_in, output_out, messages_out, host.worker_end)
-            self._forked = family.fork(
-                {"do": "worker", **details}, [end.fileno() for end in born_with]
-            )
+            born_with: list[Closable] = [order_in, output_out, messages_out, host.worker_end]
+            if (connection := host.connect()) is not None:
+                born_with.append(resources.enter_context(connection))
+            request = {"do": "worker", **details}
+            self._forked = family.fork(request, [end.fileno() for end in born_with])
             resources.callback(os.close, self._forked.handle)
             for end in born_with:
                 end.close()
@@ -68,11 +82,18 @@ class WorkerProcess:
             os.set_blocking(pipe.fileno(), False)
         for source in (self._messages, self._output_pipe, host, self._forked.handle):
             self._selector.register(source, selectors.EVENT_READ)
+        self._hand_over(access.model_dump_json())
+
+    def begin(self, order: Order) -> None:
+        """Give the worker its order."""
+        self._receiver = Receiver(order.key)
         self.allow(START_SECONDS, f"The grader was not ready within {START_SECONDS:.0f} s")
-        # The order may be larger than the pipe, and the worker may never read it.
-        text = order.model_dump_json().encode() + b"\n"
-        self._writer = threading.Thread(target=self._hand_over, args=(text,), daemon=True)
-        self._writer.start()
+        self._hand_over(order.model_dump_json())
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return not self.family.gone and not has_ended(self._forked, 0)
 
     def __enter__(self) -> WorkerProcess:
         return self
@@ -135,8 +156,9 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Kill what is left of the worker."""
-        self._family.end(self._forked)
-        self._writer.join()
+        self.family.end(self._forked)
+        if self._writer is not None:
+            self._writer.join()
         with suppress(OSError):
             self._order_pipe.close()
         with suppress(WorkerFailed):
@@ -147,11 +169,26 @@ class WorkerProcess:
         if not self._host.serve_one():
             self._selector.unregister(self._host)
 
-    def _hand_over(self, order: bytes) -> None:
-        """Write the order, and leave the pipe open: its end tells of the runner's death."""
+    def _hand_over(self, line: str) -> None:
+        """Write a line, and leave the pipe open: its end tells of the runner's death.
+
+        A line may be larger than the pipe, and the worker may never read it.
+        """
+        data = line.encode() + b"\n"
+        self._handed_over += len(data)
+        if self._handed_over <= fcntl.fcntl(self._order_pipe, fcntl.F_GETPIPE_SZ):
+            self._write(data)
+            return
+        before = self._writer
+        self._writer = threading.Thread(target=self._write, args=(data, before), daemon=True)
+        self._writer.start()
+
+    def _write(self, data: bytes, after: threading.Thread | None = None) -> None:
+        if after is not None:
+            after.join()
         with suppress(OSError, ValueError):
-            while order:
-                order = order[os.write(self._order_pipe.fileno(), order) :]
+            while data:
+                data = data[os.write(self._order_pipe.fileno(), data) :]
 
     def _drain_output(self) -> None:
         while data := _read(self._output_pipe):
@@ -163,7 +200,7 @@ class WorkerProcess:
     def _how_it_ended(self) -> str:
         if not has_ended(self._forked, _EXIT_SECONDS):
             return "it closed the pipe of the results"
-        return self._family.end(self._forked)
+        return self.family.end(self._forked)
 
 
 def has_ended(forked: Forked, seconds: float) -> bool:

@@ -14,14 +14,17 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from clusters.errors import AssayError
 from graders import probes
+from graders.api import ApiServer
 from graders.connections import connections_to
 from graders.discovery import Discovery
 from graders.errors import CredentialRefused
+from graders.kubeconfig import Access, Kubeconfig
 from graders.messages import Kind, Order, Sender
 from graders.workers.environment import environment_in
 from graders.workers.host import HostLink
@@ -34,26 +37,71 @@ class Ends(NamedTuple):
     """The descriptors that a worker is born with."""
 
     order: int
-    """Its order is read from here; the end of it tells of the runner's death."""
+    """Here comes first an Access, then the order; the end of it tells of the runner's death."""
     output: int
     messages: int
     host: int
+    connection: int | None = None
+    """A connection to the API server, where the runner got one."""
 
 
 def do_order(ends: Ends, work: Work) -> None:
-    """Do the order that comes from the runner."""
-    order = _receive_order(ends)
-    if order is None:  # the runner was killed before it had said what to do
-        return
+    """Do the order that comes from the runner; connect to the cluster while it is awaited."""
+    _take_over(ends)
+    with open(0, "rb", closefd=False) as lines:
+        if not (line := lines.readline()).endswith(b"\n"):
+            return  # the runner was killed before it had said where the cluster is
+        cluster = _Cluster(Access.model_validate_json(line), HostLink(ends.host, ends.connection))
+        cluster.get_ready()
+        if not (line := lines.readline()).endswith(b"\n"):
+            return  # nobody needs this worker any more
+    order = Order.model_validate_json(line)
+    threading.Thread(target=_die_with_the_runner, daemon=True).start()
     sender = Sender(ends.messages, order.key)
     try:
-        workplace = _workplace(order, sender, HostLink(ends.host))
+        workplace = cluster.workplace(order, sender)
         _prepare(workplace)
         sender.send(Kind.READY)
         work(workplace)
         sender.send(Kind.END)
     except AssayError as error:
         sender.send(Kind.BROKEN, message=str(error))
+
+
+class _Cluster:
+    """The cluster of an order that may not have come yet."""
+
+    def __init__(self, access: Access, host: HostLink) -> None:
+        self._access = access
+        self._host = host
+        self._kubeconfig: Kubeconfig | None = None
+        self._discovery = Discovery()
+
+    def get_ready(self) -> None:
+        """Connect, and learn the kinds; what fails now is tried again for the order."""
+        with suppress(AssayError):
+            self._kubeconfig = self._access.open(self._host.dial)
+            self._connections = connections_to(self._kubeconfig)
+            api = ApiServer(self._kubeconfig, self._connections)
+            self._discovery.refresh(api)
+
+    def workplace(self, order: Order, sender: Sender) -> Workplace:
+        """Return what is needed for the order; nothing that is known by now is trusted.
+
+        Raises:
+            GradingError: the cluster cannot be reached.
+        """
+        if self._kubeconfig is None or order.access != self._access:
+            self._kubeconfig = order.access.open(self._host.dial)
+            self._connections = connections_to(self._kubeconfig)
+        return Workplace(
+            order=order,
+            sender=sender,
+            kubeconfig=self._kubeconfig,
+            connections=self._connections,
+            discovery=self._discovery,
+            audit_log=self._host.open_log if order.audited else None,
+        )
 
 
 def set_up_process(folder: Path | str) -> None:
@@ -71,36 +119,18 @@ def keep_only(descriptors: Iterable[int]) -> None:
         os.closerange(before + 1, after)
 
 
-def _receive_order(ends: Ends) -> Order | None:
+def _take_over(ends: Ends) -> None:
     os.dup2(ends.order, 0)
     os.dup2(ends.output, 1)
     os.dup2(ends.output, 2)
-    keep_only((ends.messages, ends.host))
+    keep_only(end for end in (ends.messages, ends.host, ends.connection) if end is not None)
     faulthandler.enable(2)
-    with open(0, "rb", closefd=False) as standard_input:
-        line = standard_input.readline()
-    if not line.endswith(b"\n"):
-        return None
-    order = Order.model_validate_json(line)
-    threading.Thread(target=_die_with_the_runner, daemon=True).start()
-    return order
-
-
-def _workplace(order: Order, sender: Sender, host: HostLink) -> Workplace:
-    kubeconfig = order.access.open(host.dial)
-    return Workplace(
-        order=order,
-        sender=sender,
-        kubeconfig=kubeconfig,
-        connections=connections_to(kubeconfig),
-        discovery=Discovery(),
-        audit_log=host.open_log if order.audited else None,
-    )
 
 
 def _prepare(workplace: Workplace) -> None:
     order = workplace.order
     with workplace.api() as api:
+        workplace.discovery.refresh(api)
         uid = workplace.view(api).uid
         if order.cluster_uid and uid != order.cluster_uid:
             raise CredentialRefused("This is not the cluster of the attempt but another one")
