@@ -88,6 +88,7 @@ class Discovery:
     def __init__(self) -> None:
         self._types: tuple[ResourceType, ...] = ()
         self._foreign: frozenset[str] = frozenset()
+        """Versions of groups that another server answers for, as in a manifest."""
 
     def types(self, api: ApiServer) -> tuple[ResourceType, ...]:
         """Return every kind that is served.
@@ -114,7 +115,7 @@ class Discovery:
         """Ask again; a CRD may have been added. Raises like `types`."""
         documents = [api.get(path, accept=_AGGREGATED) for path in ("/api", "/apis")]
         self._types = tuple(t for document in documents for t in _resource_types(document))
-        self._foreign = frozenset(_foreign_groups(api.items(_APISERVICES)[0]))
+        self._foreign = frozenset(_foreign_versions(api.items(_APISERVICES)[0]))
 
     def to_json(self) -> dict[str, Any]:
         """Return what is known so far as JSON values."""
@@ -134,7 +135,7 @@ class Discovery:
         if found is None:
             self.refresh(api)
             found = self._search(api, word, api_version)
-        if found is not None and found.group in OWN_GROUPS and found.group in self._foreign:
+        if found is not None and found.group in OWN_GROUPS and found.api_version in self._foreign:
             raise GradingError(
                 f"The API group {found.group or 'core'} is not served by Kubernetes itself: "
                 "an APIService hands it to another server"
@@ -177,8 +178,8 @@ def _resource_types(document: Mapping[str, Any]) -> Iterator[ResourceType]:
                 )
 
 
-def _foreign_groups(services: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _foreign_versions(services: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for service in services:
         spec = service.get("spec", {})
         if spec.get("service"):
-            yield spec.get("group", "")
+            yield "/".join(part for part in (spec.get("group", ""), spec["version"]) if part)

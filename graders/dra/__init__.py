@@ -4,9 +4,9 @@ Facts and limits of the API: resource.k8s.io/v1, Kubernetes 1.34 and later.
 """
 
 from graders.dra.admission import claims_granted, expect_admits
+from graders.dra.hindrance import SCHEDULER
 from graders.dra.inventory import Inventory, expect_untouched, memory_of, record_inventory
 from graders.dra.placement import Placement, placement_of, running_pod
-from graders.dra.scheduling import SCHEDULER
 from graders.dra.unseen import UnseenDevice
 
 __all__ = [

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graders.checks import expect
+from graders.checks import CheckFailed, expect
+from graders.dra.hindrance import hindrance, is_overlooked
 from graders.dra.inventory import Inventory
 from graders.dra.scheduling import (
     expect_bound_by_scheduler,
     expect_chosen_by_scheduler,
     results_of,
 )
+from graders.errors import GradingError
 from graders.view import ClusterView
 
 SETTLE_SECONDS = 5.0
@@ -61,17 +63,30 @@ def running_pod(cluster: ClusterView, name: str, namespace: str) -> Object:
 
     Raises:
         CheckFailed: there is none, or it does not run; with the scheduler's own words.
+        GradingError: the scheduler has not looked at it; says what is in its way.
     """
     cluster.get("Pod", name, namespace)
-    cluster.wait_until(
-        lambda: _runs(cluster.get("Pod", name, namespace)),
-        SETTLE_SECONDS,
-        f"The Pod {namespace}/{name} does not run",
-        expected="Running",
-        found=lambda: _state(cluster.get("Pod", name, namespace)),
-        hint=f"kubectl describe pod {name} --namespace {namespace}: read its events.",
-    )
+    try:
+        cluster.wait_until(
+            lambda: _runs(cluster.get("Pod", name, namespace)),
+            SETTLE_SECONDS,
+            f"The Pod {namespace}/{name} does not run",
+            expected="Running",
+            found=lambda: _state(cluster.get("Pod", name, namespace)),
+            hint=f"kubectl describe pod {name} --namespace {namespace}: read its events.",
+        )
+    except CheckFailed as failed:
+        _blame_hindrance(cluster, name, namespace, failed)
+        raise
     return cluster.get("Pod", name, namespace)
+
+
+def _blame_hindrance(cluster: ClusterView, name: str, namespace: str, failed: CheckFailed) -> None:
+    """Call it an error of ours when the scheduler has not looked at a Pod that waits for it."""
+    pod = cluster.find("Pod", name, namespace)
+    if pod is not None and is_overlooked(pod):
+        why = hindrance(cluster, pod)
+        raise GradingError(f"The scheduler has not looked at the Pod {name}: {why}") from failed
 
 
 def _runs(pod: Object) -> bool:

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from graders import waiting
 from graders.audit import AuditEvent
 from graders.checks import CheckFailed, expect
+from graders.dra.hindrance import SCHEDULER
 from graders.errors import AuditIncomplete
 from graders.view import ClusterView
 
-SCHEDULER = "system:kube-scheduler"
 _AUDIT_SECONDS = 3.0
 """The log may lag behind the answer of the API server by this much."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from graders import waiting
 from graders.checks import CheckFailed
+from graders.dra.hindrance import hindrance
 from graders.dra.inventory import Inventory
 from graders.dra.scheduling import (
     confirm_refusal,
@@ -26,6 +27,8 @@ from graders.view import ClusterView
 
 ANSWER_SECONDS = 10.0
 """How long the scheduler may take to decide about one probe; usually it takes 0.1 s."""
+_UNDECIDED = "The scheduler did not decide about a probe"
+_UNCLAIMED = "The grader cannot claim its own devices"
 _IMAGE = "registry.k8s.io/pause:3.10"
 _DRA = "resource.k8s.io/v1"
 _NAMESPACE = "default"
@@ -66,7 +69,7 @@ class UnseenNode:
             GradingError: the scheduler does not decide, or something interferes with the probe.
         """
         with self._ask(spec) as probe:
-            _await(lambda: _is_decided(probe), "The scheduler did not decide about a probe")
+            self._await(probe, lambda: _is_decided(probe), _UNDECIDED)
             yield self._given(probe)
 
     @contextmanager
@@ -77,8 +80,19 @@ class UnseenNode:
             GradingError: the scheduler does not give them, although nobody can have them.
         """
         with self._ask(self._spec_for(names)) as probe:
-            _await(lambda: results_of(probe.read()), "The grader cannot claim its own devices")
+            self._await(probe, lambda: results_of(probe.read()), _UNCLAIMED)
             yield
+
+    def _await(self, probe: Probe, condition: Callable[[], object], otherwise: str) -> None:
+        """Wait for something that is not the learner's to bring about.
+
+        Raises:
+            GradingError: it did not come in time; says what was in the way.
+        """
+        try:
+            waiting.wait_until(condition, ANSWER_SECONDS, otherwise)
+        except CheckFailed as failed:
+            raise GradingError(f"{otherwise}: {hindrance(self.cluster, probe.read(1))}") from failed
 
     def _given(self, probe: Probe) -> frozenset[str]:
         claim, pod = probe.read(0), probe.read(1)
@@ -195,18 +209,6 @@ def _cel(driver: str, uuid: str) -> dict[str, Any]:
     own = f"device.driver == '{driver}'"
     found = f"device.attributes['{driver}'].?uuid.orValue('')"
     return {"cel": {"expression": f"{own} && {found} == '{uuid}'"}}
-
-
-def _await(condition: Callable[[], object], otherwise: str) -> None:
-    """Wait for something that is not the learner's to bring about.
-
-    Raises:
-        GradingError: it did not come in time.
-    """
-    try:
-        waiting.wait_until(condition, ANSWER_SECONDS, otherwise)
-    except CheckFailed as failed:
-        raise GradingError(otherwise) from failed
 
 
 def _is_decided(probe: Probe) -> bool:

@@ -108,8 +108,8 @@ def probes_asking_for_more(intruder: Intruder) -> None:
 )
 def probes_that_never_go(intruder: Intruder) -> None:
     """Gives every object of the grader a finalizer, so that none of them can be removed."""
-    _add_metadata(intruder, "finalizers", "['example.com/stay']")
     intruder.at_the_end(lambda: _release_probes(intruder))
+    _add_metadata(intruder, "finalizers", "['example.com/stay']")
 
 
 @forgery(Family.ADMISSION, State.DONE, fails_because=_CHANGED, names=("changed the probe",))
@@ -124,8 +124,8 @@ def probes_owned_by_nothing(intruder: Intruder) -> None:
 def removal_of_probes_refused(intruder: Intruder) -> None:
     """Refuses that the grader deletes anything, so that its probes stay and use things up."""
     rules = resource_rules("*", operations=("DELETE",))
-    refuse(intruder, BY_GRADER, rules)
     intruder.at_the_end(lambda: _release_probes(intruder))
+    refuse(intruder, BY_GRADER, rules)
     settle()
 
 

@@ -7,13 +7,25 @@ from graders.forgeries import (
     copies,
     hardware,
     identities,
+    meddling,
     shadows,
     starvation,
     statuses,
+    traces,
 )
 from graders.forgeries.forgery import Forgery
 
-_FAMILIES = (statuses, copies, identities, hardware, admission, shadows, starvation)
+_FAMILIES = (
+    statuses,
+    copies,
+    identities,
+    hardware,
+    admission,
+    shadows,
+    starvation,
+    meddling,
+    traces,
+)
 """Modules with forgeries, in the order of the catalogue."""
 
 

@@ -17,7 +17,7 @@ AS_GRADER = Who("assay:grader", ("system:masters",))
 BY_GRADER = "request.userInfo.username == 'assay:grader'"
 BY_SCHEDULER = "request.userInfo.username == 'system:kube-scheduler'"
 _EFFECT_SECONDS = 20.0
-_SETTLE_SECONDS = 0.2
+_SETTLE_SECONDS = 0.5
 
 
 def resource_rules(*resources: str, operations: Sequence[str] = ("CREATE",)) -> list[Document]:
@@ -65,6 +65,7 @@ def webhook(
     """
     name = f"{intruder.mark}.example.com"
     others = "request.userInfo.username != 'learner'"
+    intruder.at_the_end(settle)
     intruder.create(
         {
             "apiVersion": ADMISSION,
@@ -133,6 +134,7 @@ def _policy(intruder: Intruder, kind: str, rules: list[Document]) -> Document:
 
 def _bind(intruder: Intruder, policy: Document, **spec: Any) -> None:
     name = policy["metadata"]["name"]
+    intruder.at_the_end(settle)  # it stays in effect for a moment after it is gone
     intruder.create(policy)
     intruder.create(
         {

@@ -15,6 +15,11 @@ _EXTENSIONS = "apiextensions.k8s.io/v1"
 _AGGREGATION = "apiregistration.k8s.io/v1"
 _ESTABLISHED_SECONDS = 10.0
 _KINDS = ("Pod", "ResourceClaim", "Deployment", "ConfigMap", "Job", "Service", "Node")
+_WORDS_OF_GROUPS = {
+    "resource.k8s.io": ("ResourceClaim", "ResourceClaimTemplate", "ResourceSlice", "DeviceClass"),
+    "networking.k8s.io": ("Gateway", "Service", "Pod"),
+    "rbac.authorization.k8s.io": ("Role", "ConfigMap"),
+}
 _ELSEWHERE = "A kind without an apiVersion means Kubernetes' own, and nobody else's."
 _REDIRECTED = "A group of Kubernetes that somebody else serves is not believed."
 
@@ -25,11 +30,14 @@ def kinds_of_the_same_name(intruder: Intruder) -> None:
     _shadow(intruder, "shadow.example.com", "v1", _KINDS)
 
 
-@forgery(Family.SHADOW, State.UNTOUCHED, fails_because=_ELSEWHERE)
+@forgery(Family.SHADOW, State.DONE, fails_because=_ELSEWHERE)
 def kinds_in_groups_of_kubernetes(intruder: Intruder) -> None:
-    """Registers kinds like ResourceClaim and Job in the groups `apps` and `policy`."""
-    for group in ("apps", "policy"):
-        _shadow(intruder, group, "v1", ("ResourceClaim", "ResourceClaimTemplate", "Node", "Job"))
+    """Registers kinds in Kubernetes' own groups, with names that mean its kinds there."""
+    for group, kinds in _WORDS_OF_GROUPS.items():
+        for kind in kinds:
+            other = _definition(group, "v1", f"{kind}Like")
+            other["spec"]["names"]["singular"] = kind.lower()
+            intruder.create(other)
 
 
 @forgery(
@@ -98,11 +106,11 @@ def kinds_that_cannot_be_read(intruder: Intruder) -> None:
     State.DONE,
     fails_because="However many kinds there are, those of Kubernetes come first.",
 )
-def a_hundred_kinds(intruder: Intruder) -> None:
-    """Registers a hundred kinds, so that finding out what there is takes long."""
-    for number in range(100):
+def dozens_of_kinds(intruder: Intruder) -> None:
+    """Registers dozens of kinds called Pod, so that finding out what there is takes long."""
+    for number in range(30):
         intruder.create(_definition(f"many-{number}.example.com", "v1", "Pod"))
-    _await_kind(intruder, "many-99.example.com", "v1", "pods")
+    _await_kind(intruder, "many-29.example.com", "v1", "pods")
 
 
 def _shadow(intruder: Intruder, group: str, version: str, kinds: tuple[str, ...]) -> None:

@@ -81,20 +81,23 @@ def scheduler_without_rights(intruder: Intruder) -> None:
     Family.STARVATION,
     State.DONE,
     fails_because="A request that flow control turns away is an error that names flow control.",
-    names=("flow control", "FlowSchema"),
+    names=("FlowSchema",),
 )
 def requests_turned_away(intruder: Intruder) -> None:
-    """Puts the grader's requests, before all other rules, at a priority level with no seats."""
-    name = f"aaa-{intruder.mark}"  # before `exempt`, which comes first at the same precedence
+    """Puts the grader's requests, before nearly all rules, at a priority level with no seats."""
+    name = f"aaa-{intruder.mark}"
     _level(intruder, name, {"type": "Reject"})
     _flow(intruder, name, "assay:grader")
+    exempt = {"apiVersion": _FLOW, "kind": "FlowSchema", "metadata": metadata("exempt")}
+    intruder.patch(exempt, {"spec": {"matchingPrecedence": 9000, "rules": []}})
+    intruder.ask("DELETE", intruder.path_of(exempt))
 
 
 @forgery(
     Family.STARVATION,
     State.DONE,
     fails_because="A request that waits in a queue too long is an error that names flow control.",
-    names=("flow control", "FlowSchema", "no answer within"),
+    names=("FlowSchema", "no answer within"),
 )
 def requests_queued_for_ever(intruder: Intruder) -> None:
     """Puts the grader's requests into the one short queue of a level that is always busy."""
@@ -108,7 +111,7 @@ def requests_queued_for_ever(intruder: Intruder) -> None:
     Family.STARVATION,
     State.DONE,
     fails_because="A scheduler that cannot ask decides nothing, and the error says so.",
-    names=("flow control", "FlowSchema", "system:kube-scheduler"),
+    names=("FlowSchema",),
 )
 def scheduler_turned_away(intruder: Intruder) -> None:
     """Puts the scheduler's requests at a priority level with no seats."""
@@ -150,7 +153,8 @@ def greedy_pods(intruder: Intruder) -> None:
     Family.STARVATION,
     State.DONE,
     fails_because="A device that nobody may have is refused to the grader too, which it notices.",
-    names=("taint", "devices"),
+    names=("DeviceTaintRule mine",),
+    undoes_work=True,
 )
 def tainted_devices(intruder: Intruder) -> None:
     """Taints every device there is or will be, so that every claim is refused."""
@@ -217,7 +221,7 @@ def _flow(intruder: Intruder, name: str, user: str) -> None:
             "kind": "FlowSchema",
             "metadata": metadata(name),
             "spec": {
-                "matchingPrecedence": 1,
+                "matchingPrecedence": 2,  # the first is kept for who is exempt
                 "priorityLevelConfiguration": {"name": name},
                 "rules": [rule],
             },

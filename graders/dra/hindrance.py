@@ -1,0 +1,93 @@
+"""Hindrance: what keeps the scheduler from deciding about a Pod, as far as it can be found out.
+
+A cluster-admin can blind the scheduler, refuse what it writes, or make rules that leave it nothing
+to give. Then a check cannot look, and the error has to say whose doing that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from graders.checks import CheckFailed
+from graders.probes import refuser
+from graders.view import ClusterView
+
+SCHEDULER = "system:kube-scheduler"
+_DEFAULT_SCHEDULER = "default-scheduler"
+_TOO_MANY_REQUESTS = 429
+_ORDINARY = {404, 409}
+"""Answers that the scheduler gets when somebody else was faster."""
+_NEEDED = (
+    ("list", "pods"),
+    ("watch", "nodes"),
+    ("create", "pods/binding"),
+    ("patch", "pods/status"),
+    ("list", "resourceclaims.resource.k8s.io"),
+    ("list", "resourceslices.resource.k8s.io"),
+)
+"""Rights without which nothing is scheduled."""
+
+Object = Mapping[str, Any]
+
+
+def is_overlooked(pod: Object) -> bool:
+    """Whether the scheduler should have said something about a Pod, and has not."""
+    spec = pod["spec"]
+    return not (
+        spec.get("nodeName")
+        or spec.get("schedulingGates")
+        or spec.get("schedulerName", _DEFAULT_SCHEDULER) != _DEFAULT_SCHEDULER
+        or pod["metadata"].get("deletionTimestamp")
+        or _words(pod)
+    )
+
+
+def hindrance(cluster: ClusterView, pod: Object) -> str:
+    """Say what keeps the scheduler from placing a Pod; one clause, never empty."""
+    causes = (*_refusals(cluster, pod), *_missing_rights(cluster), *_taint_rules(cluster))
+    words = _words(pod)
+    said = (f"the scheduler says: {words}",) if words else ()
+    return "; ".join((*said, *causes)) or "the scheduler does not say why"
+
+
+def _words(pod: Object) -> str:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    found = (one.get("message", "") for one in conditions if one.get("type") == "PodScheduled")
+    return str(next(found, ""))
+
+
+def _refusals(cluster: ClusterView, pod: Object) -> Iterator[str]:
+    """Yield the last refusal of what the scheduler wrote about a Pod."""
+    since = pod["metadata"].get("creationTimestamp", "")
+    events = [
+        event
+        for event in cluster.audit(actor=SCHEDULER, succeeded=False)
+        if event.code not in _ORDINARY and event.time >= since and event.code
+    ]
+    for event in events[-1:]:
+        if event.code == _TOO_MANY_REQUESTS:
+            yield "flow control turns the scheduler's requests away: look at the FlowSchema objects"
+            return
+        message = str(event.response.get("message", ""))
+        who = refuser(message) or "the API server"
+        what = "/".join(part for part in (event.resource, event.subresource) if part)
+        yield f"{who} refuses the scheduler to {event.verb} {what}: {message[:200]}"
+
+
+def _missing_rights(cluster: ClusterView) -> Iterator[str]:
+    lacking = [
+        f"{verb} {resource.partition('.')[0]}"
+        for verb, resource in _NEEDED
+        if not cluster.can_i(verb, resource, user=SCHEDULER)
+    ]
+    if lacking:
+        yield f"{SCHEDULER} may not {', '.join(lacking)}: its ClusterRoleBinding is not what it was"
+
+
+def _taint_rules(cluster: ClusterView) -> Iterator[str]:
+    with suppress(CheckFailed):  # older clusters have no such kind
+        rules = sorted(rule["metadata"]["name"] for rule in cluster.list("DeviceTaintRule"))
+        if rules:
+            yield f"DeviceTaintRule {', '.join(rules)} keeps claims from devices"
