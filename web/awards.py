@@ -15,10 +15,11 @@ from clusters.errors import EXIT_NO, AssayError
 from graders.assurance import Assurance
 from graders.ledger import Ledger
 from web.award_store import Award, AwardStore, Place
-from web.completion import RANKS, Completion
+from web.completion import Completion
 from web.credentials import Achievement, Alignment, Credential, GradedLab, Recipient
 from web.issuer import LocalIssuer
 from web.paths import Path
+from web.proof import RANKS
 
 
 class NotEarned(AssayError):

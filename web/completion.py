@@ -1,23 +1,26 @@
 """Completion: which labs of a path a learner has done, and the signed reports that prove it.
 
-A lab is done when one attempt with enough assurance has every task done, as the lab is now.
+A lab is done when one attempt with enough assurance has every task done, as the lab is now. What
+an instructor decided by hand counts, and is named in the credential.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from clusters.errors import InputInvalid, NotFound
 from graders.assurance import Assurance
 from graders.catalogue import find_lab
 from graders.lab import Lab
 from graders.ledger import Attempt, Ledger
-from graders.report import Outcome, Report
-from web.credentials import GradedLab
+from graders.ledger.ledger import SignedReport
+from web.credentials import GradedLab, Settled
 from web.paths import Path
+from web.proof import RANKS, Proof, prove
 
-RANKS = list(Assurance)
-"""Assurances from the weakest to the strongest."""
 _NAMED = 3
 """So many open tasks are named; the lab's page shows them all."""
 
@@ -66,52 +69,52 @@ class Completion:
         named = ", ".join(left[:_NAMED]) + (", ..." if len(left) > _NAMED else "")
         return f"{len(left)} of {len(lab.tasks)} tasks are not done: {named}"
 
-    def _complete(self, learner: str, lab: Lab, least: Assurance) -> list[Attempt]:
+    def _complete(self, learner: str, lab: Lab, least: Assurance) -> list[_Done]:
         """Return the attempts that count: those with most assurance first, then the earliest."""
-        enough = [
-            attempt
-            for attempt in reversed(self._ledger.attempts(learner, lab.slug))
-            if _rank(attempt) >= RANKS.index(least) and self._done(attempt) >= set(lab.task_ids)
-        ]
-        return sorted(enough, key=_rank, reverse=True)
+        found = []
+        for attempt in reversed(self._ledger.attempts(learner, lab.slug)):
+            reports = self._ledger.reports(attempt.id)
+            overrides = self._ledger.overrides(attempt.id)
+            if proof := prove(lab.task_ids, reports, overrides, least):
+                found.append(_Done(attempt, proof))
+        return sorted(found, key=lambda done: RANKS.index(done.proof.assurance), reverse=True)
 
     def _done(self, attempt: Attempt) -> set[str]:
         progress = self._ledger.progress(attempt.id)
         return {task for task, state in progress.items() if state.done}
 
     def _graded(self, learner: str, lab: Lab, least: Assurance) -> GradedLab:
-        attempt = self._complete(learner, lab, least)[0]
-        # Reports are only ever appended, so the links of those we read are the first ones.
-        reports = self._ledger.reports(attempt.id)
-        links = self._ledger.evidence(attempt.id)
-        deciding = _deciding(reports, lab)
-        last = reports[deciding[-1]]
+        attempt, proof = self._complete(learner, lab, least)[0]
+        last = proof.reports[-1] if proof.reports else None
+        versions = last.versions if last else {}
+        links = _links(self._ledger.signed_reports(attempt.id))
+        stated = _links(self._ledger.signed_statements(attempt.id))
         return GradedLab(
             slug=lab.slug,
             title=lab.title,
-            version=last.lab_version,
+            version=last.lab_version if last else attempt.lab_version,
             attempt=attempt.id,
             seed=attempt.seed,
             # What is signed goes before what is only stored.
-            kubernetes=last.versions.get("kubernetes") or attempt.kubernetes,
-            provider=last.versions.get("provider") or attempt.provider,
-            assurance=attempt.assurance,
+            kubernetes=versions.get("kubernetes") or attempt.kubernetes,
+            provider=versions.get("provider") or attempt.provider,
+            assurance=proof.assurance.value,
             points=lab.points,
             tasks=lab.task_ids,
-            done_at=last.finished_at,
-            reports=tuple(links[number] for number in deciding),
+            done_at=proof.done_at,
+            reports=tuple(links[report.id] for report in proof.reports),
+            bundles=tuple(report.evidence for report in proof.reports if report.evidence),
+            overrides=tuple(Settled(o.task, stated[o.id]) for o in proof.overrides),
         )
 
 
-def _deciding(reports: list[Report], lab: Lab) -> list[int]:
-    """Return the positions of the reports in which the lab's tasks first passed."""
-    first: dict[str, int] = {}
-    for number, report in enumerate(reports):
-        for result in report.results:
-            if result.outcome is Outcome.PASSED:
-                first.setdefault(result.task, number)
-    return sorted({first[task] for task in lab.task_ids})
+class _Done(NamedTuple):
+    """An attempt in which a lab was done, and what proves it."""
+
+    attempt: Attempt
+    proof: Proof
 
 
-def _rank(attempt: Attempt) -> int:
-    return RANKS.index(Assurance(attempt.assurance))
+def _links(signed: Iterable[SignedReport]) -> dict[str, str]:
+    """Return the links of what was signed, by id."""
+    return {str(json.loads(entry.body)["id"]): entry.link for entry in signed}

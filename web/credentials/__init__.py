@@ -12,6 +12,7 @@ from web.credentials.document import (
     GradedLab,
     Issuer,
     Recipient,
+    Settled,
 )
 from web.credentials.keys import IssuerKey, ensure_issuer_key, read_public_key
 from web.credentials.moments import timestamp
@@ -41,6 +42,7 @@ __all__ = [
     "Problem",
     "Recipient",
     "Refused",
+    "Settled",
     "Status",
     "Token",
     "Trust",

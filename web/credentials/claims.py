@@ -27,6 +27,8 @@ class LabClaim:
     done_at: str
     reports: tuple[str, ...]
     """Links of the signed reports, each `sha256:` and 64 hexadecimal digits."""
+    overrides: tuple[str, ...] = ()
+    """Ids of tasks that count because an instructor decided so."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,11 @@ def _lab(evidence: Mapping[str, Any]) -> LabClaim:
         tasks=_texts(own.get("tasks")),
         done_at=_moment(own.get("doneAt")),
         reports=_texts(own.get("reports")),
+        overrides=tuple(
+            task
+            for entry in nodes(own.get("overrides"))
+            if (task := text_of(node(entry).get("task")))
+        ),
     )
 
 

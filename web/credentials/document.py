@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from web.credentials.moments import timestamp
 from web.credentials.status import VC_CONTEXT, status_entry
@@ -97,6 +97,14 @@ class Recipient:
         return cls(hash_identity(learner, salt), kind, salt)
 
 
+class Settled(NamedTuple):
+    """A task that an instructor settled by hand."""
+
+    task: str
+    link: str
+    """SHA-256 link of the signed decision."""
+
+
 @dataclass(frozen=True)
 class GradedLab:
     """One lab of the path, as the ledger proves it."""
@@ -120,6 +128,10 @@ class GradedLab:
     """When the last of them was done; RFC 3339, UTC."""
     reports: tuple[str, ...]
     """SHA-256 links of the signed reports in which the tasks passed, oldest first."""
+    bundles: tuple[str, ...] = ()
+    """Digests (`sha256:...`) of the evidence that these reports name."""
+    overrides: tuple[Settled, ...] = ()
+    """Tasks that count because an instructor decided so."""
 
 
 @dataclass(frozen=True)
@@ -252,10 +264,7 @@ def _evidence(credential: Credential, lab: GradedLab) -> dict[str, Any]:
         "name": lab.title,
         "genre": "Lab graded on a live cluster",
         "description": f"All {len(lab.tasks)} tasks done, {lab.points} points.",
-        "narrative": (
-            f"Every task was verified from outside the learner's own Kubernetes {lab.kubernetes} "
-            f"cluster ({lab.provider}); the signed reports are named by their SHA-256 links."
-        ),
+        "narrative": _narrative(lab),
         "assay": {
             "lab": lab.slug,
             "labVersion": lab.version,
@@ -268,8 +277,25 @@ def _evidence(credential: Credential, lab: GradedLab) -> dict[str, Any]:
             "tasks": list(lab.tasks),
             "doneAt": lab.done_at,
             "reports": [f"sha256:{link}" for link in lab.reports],
+            "evidence": list(lab.bundles),
+            "overrides": [
+                {"task": settled.task, "decision": f"sha256:{settled.link}"}
+                for settled in lab.overrides
+            ],
         },
     }
+
+
+def _narrative(lab: GradedLab) -> str:
+    cluster = f"from outside the learner's own Kubernetes {lab.kubernetes} cluster ({lab.provider})"
+    links = "the signed reports are named by their SHA-256 links."
+    if not lab.overrides:
+        return f"Every task was verified {cluster}; {links}"
+    by_hand = ", ".join(settled.task for settled in lab.overrides)
+    return (
+        f"Tasks were verified {cluster}, but for those that an instructor decided by hand "
+        f"({by_hand}); {links}"
+    )
 
 
 def _points_id(achievement: Achievement) -> str:
