@@ -9,7 +9,7 @@ something is struck at a random moment of it. Then the ledger is compared with w
 told: a report that they saw must be there once, word for word; one that they were told to be
 without must not; every verdict must be the right one, or `error`; and asking again must give the
 right answer. Half of the times the ledger is SQLite, half PostgreSQL where it is installed.
-Exit code 1 when one verdict is lost, doubled or wrong.
+Ctrl-C ends it with what was found so far. Exit code 1 when one verdict is lost, doubled or wrong.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -236,10 +236,12 @@ def try_faults(
     try:
         with stage(folder, database) as built:
             trial = Trial(built, chance, tally)
-            for number in range(times):
-                trial.round(number, list(Fault)[number % len(Fault)])
-                on_round(number)
-            trial.finish()
+            try:
+                for number in range(times):
+                    trial.round(number, list(Fault)[number % len(Fault)])
+                    on_round(number)
+            finally:
+                trial.finish()
     except Exception:
         err.print(_end_of_log(folder), markup=False, highlight=False)
         raise
@@ -311,7 +313,7 @@ def main(times: int, seed: int | None, as_json: bool) -> None:
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     chance, tally, began = random.Random(seed), Tally(), time.monotonic()
     err.print(f"[dim]seed {seed}[/]")
-    with databases() as makers:
+    with suppress(KeyboardInterrupt), databases() as makers:  # then what was found counts
         for index, make in enumerate(makers):
             share = times // len(makers) + (index < times % len(makers))
             try_faults(

@@ -28,6 +28,7 @@ import psutil
 
 from clusters.provider import Cluster
 from clusters.providers.embedded import EmbeddedProvider
+from graders.ledger import open_ledger
 from graders.proctor.secret import spawner_secret
 
 LABS = Path(__file__).resolve().parent / "grading_labs"
@@ -84,6 +85,14 @@ class Platform:
         attempt = last["attempt"]
         cluster = self._provider.status(attempt["cluster"])
         return Learner(name, attempt["id"], last["kubeconfig"], cluster, client)
+
+    def verify(self) -> list[str]:
+        """Return what is wrong with the ledger's chain and signatures, a sentence each."""
+        ledger = open_ledger()
+        try:
+            return ledger.verify()
+        finally:
+            ledger.close()
 
     def memory(self) -> float:
         """Return the MiB that the proctor and all of its graders hold, shared pages once."""
