@@ -35,8 +35,8 @@ def present_report(report: Report, titles: Mapping[str, str] | None = None) -> R
     table = _table()
     for result in report.results:
         table.add_row(
-            _mark(result.outcome),
-            _plain(titles.get(result.task, result.task), "bold"),
+            mark(result.outcome),
+            plain(titles.get(result.task, result.task), "bold"),
             present_details(result.model_dump()),
         )
     return Group(table, Text(_summary(report.results), style="dim"))
@@ -56,8 +56,8 @@ def present_tasks(tasks: Sequence[Mapping[str, Any]]) -> RenderableType:
         if override := task.get("override"):
             outcome = "passed" if task["done"] else "failed"
             shown = {"message": f"decided by {override['instructor']}: {override['reason']}"}
-        title = Group(_plain(task["title"], "bold"), _plain(task["id"], "dim"))
-        table.add_row(_mark(outcome), title, present_details(shown), str(task["points"]))
+        title = Group(plain(task["title"], "bold"), plain(task["id"], "dim"))
+        table.add_row(mark(outcome), title, present_details(shown), str(task["points"]))
     done = [task for task in tasks if task["done"]]
     reached, points = sum(t["points"] for t in done), sum(t["points"] for t in tasks)
     footer = f"{len(done)} of {len(tasks)} tasks done, {reached} of {points} points"
@@ -66,11 +66,11 @@ def present_tasks(tasks: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 def present_details(result: Mapping[str, Any]) -> Text:
     """Return message, expected, found and hint, a line each, without those that are empty."""
-    text = _plain(str(result.get("message") or ""))
+    text = plain(str(result.get("message") or ""))
     for key in ("expected", "found", "hint"):
         if value := str(result.get(key) or ""):
             text.append("\n" if text else "")
-            text.append_text(_plain(f"{key} ", "dim")).append_text(_plain(value))
+            text.append_text(plain(f"{key} ", "dim")).append_text(plain(value))
     return text
 
 
@@ -84,12 +84,14 @@ def _table(*more: str) -> Table:
     return table
 
 
-def _mark(outcome: str) -> Text:
+def mark(outcome: str) -> Text:
+    """Return what an outcome shows; the empty one is that of a task nobody has checked."""
     words, style = _MARKS[outcome]
     return Text(words, style=style)
 
 
-def _plain(text: str, style: str = "") -> Text:
+def plain(text: str, style: str = "") -> Text:
+    """Return a text as it is, never read as markup, its control characters shown."""
     shown = "".join(
         c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text
     )

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -101,6 +101,17 @@ class EvidenceStore:
         if match is None:
             raise NotFound(f"{digest!r} does not name evidence; it begins with sha256:")
         return self.folder / match[1][:2] / f"{match[1]}{_SUFFIX}"
+
+    def copy(self, digests: Iterable[str], folder: Path) -> None:
+        """Copy bundles into a folder, each under its digest.
+
+        Raises:
+            NotFound: one is not here.
+            BundleDamaged: one is not what its digest says.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for digest in digests:
+            (folder / self.path(digest).name).write_bytes(pack(self.get(digest)))
 
     def sweep(
         self,

@@ -11,25 +11,33 @@ from rich.markup import escape
 from rich.table import Table
 
 from clusters.cli.output import err, json_option, out, print_json
-from clusters.errors import EXIT_DONE, EXIT_NO, NotFound
-from graders.ledger import Attempt, AttemptState, Ledger, export_attempt, open_ledger
+from clusters.errors import EXIT_DONE, EXIT_NO
+from graders.bundles.store import EvidenceStore
+from graders.bundles.verification import find_evidence_problems
+from graders.cli.finding import SHOWN, find_attempt
+from graders.cli.regrading import regrade
+from graders.cli.statements import answer, appeal, appeals, override
+from graders.ledger import Attempt, AttemptState, export_attempt, open_ledger
 from graders.presentation import present_tasks
 from graders.proctor.view import attempt_document
-
-_SHOWN = 8
-"""Characters of an id in a table; any beginning that is unique names an attempt."""
 
 
 @click.group()
 def attempt() -> None:
-    """Look at the attempts in the ledger.
+    """Look at the attempts in the ledger, and at what was said about their verdicts.
 
     \b
     assay attempt list --learner ann
     assay attempt show 3f0c91aa
     assay attempt export 3f0c91aa --to attempt.json
     assay attempt verify
+    assay attempt regrade --lab dra-01-claim-a-gpu --reason "fix of the selector" --dry-run
+    assay attempt appeals --open
     """
+
+
+for _command in (regrade, override, appeal, appeals, answer):
+    attempt.add_command(_command)
 
 
 @attempt.command(name="list")
@@ -68,7 +76,7 @@ def show(id: str, as_json: bool) -> None:
     assay attempt show 3f0c91aa
     """
     ledger = open_ledger()
-    found = _find(ledger, id)
+    found = find_attempt(ledger, id)
     document = attempt_document(ledger, found)
     if as_json:
         print_json(document)
@@ -86,18 +94,30 @@ def show(id: str, as_json: bool) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the document into this file instead of printing it.",
 )
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Copy the evidence bundles that the reports name into this folder.",
+)
 @json_option
-def export(id: str, to: Path | None, as_json: bool) -> None:
+def export(id: str, to: Path | None, evidence: Path | None, as_json: bool) -> None:
     """Print everything that the ledger has signed about an attempt, as one JSON document.
 
     It can be verified without this installation: it holds each report as it was signed, its link
-    to the one before it, the signature, and the public key.
+    to the one before it, the signature, and the public key. A bundle of evidence proves itself:
+    its SHA-256, uncompressed, is what the report names. It holds the attempt's seed, so it is for
+    instructors and certifiers, not for learners.
 
     \b
     assay attempt export 3f0c91aa --to attempt.json
+    assay attempt export 3f0c91aa --to attempt.json --evidence bundles
     """
     ledger = open_ledger()
-    document = export_attempt(ledger, _find(ledger, id).id)
+    found = find_attempt(ledger, id)
+    document = export_attempt(ledger, found.id)
+    if evidence is not None:
+        named = {report.evidence for report in ledger.reports(found.id) if report.evidence}
+        EvidenceStore().copy(sorted(named), evidence)
     if to is None:
         print_json(document)
         return
@@ -111,14 +131,15 @@ def export(id: str, to: Path | None, as_json: bool) -> None:
 @attempt.command()
 @json_option
 def verify(as_json: bool) -> int:
-    """Check that nothing in the ledger was changed or removed.
+    """Check that nothing in the ledger and of its evidence was changed or removed.
 
     Exit code: 0 nothing was; 1 something was.
 
     \b
     assay attempt verify
     """
-    problems = open_ledger().verify()
+    ledger = open_ledger()
+    problems = [*ledger.verify(), *find_evidence_problems(ledger, EvidenceStore())]
     if as_json:
         print_json({"true": not problems, "problems": problems})
     else:
@@ -129,23 +150,11 @@ def verify(as_json: bool) -> int:
     return EXIT_NO if problems else EXIT_DONE
 
 
-def _find(ledger: Ledger, id: str) -> Attempt:
-    """Return the attempt with this id, or the only one whose id begins so.
-
-    Raises:
-        NotFound: there is none, or there are several.
-    """
-    found = [entry for entry in ledger.attempts() if entry.id.startswith(id)]
-    if len(found) > 1:
-        raise NotFound(f"{len(found)} attempts begin with {id!r}; give more of the id")
-    return found[0] if found else ledger.attempt(id)
-
-
 def _table(attempts: Sequence[Attempt]) -> Table:
     table = Table("attempt", "learner", "lab", "state", "started", "assurance", box=None)
     for found in attempts:
         table.add_row(
-            f"[bold]{found.id[:_SHOWN]}[/]",
+            f"[bold]{found.id[:SHOWN]}[/]",
             escape(found.learner),
             found.lab,
             found.state,

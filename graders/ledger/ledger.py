@@ -34,6 +34,7 @@ from graders.ledger.tables import (
     AttemptState,
     RenderedLabRow,
     ReportRow,
+    VerdictRow,
 )
 from graders.ledger.verification import find_problems, verdicts_of
 from graders.report import Report
@@ -213,6 +214,15 @@ class Ledger:
         with self._sessions.reading() as session:
             query = select(ReportRow.evidence).where(ReportRow.evidence.in_(digests))
             return set(session.scalars(query))
+
+    def reports_with_evidence(self) -> list[tuple[str, str, str]]:
+        """Return report, attempt and evidence of every check of a cluster that names some."""
+        row = ReportRow
+        regrades = select(VerdictRow.report).where(VerdictRow.regrade_of != "")
+        query = select(row.id, row.attempt, row.evidence).where(row.evidence != "")
+        with self._sessions.reading() as session:
+            rows = session.execute(query.where(row.id.not_in(regrades)).order_by(row.number))
+            return [(id, attempt, evidence) for id, attempt, evidence in rows]
 
     def has_report(self, id: str) -> bool:
         """Return whether a report of this id is in the ledger."""

@@ -248,3 +248,36 @@ def test_the_document_of_a_regrade_is_plain_json(school: School) -> None:
 
     assert document["changes"][0]["before"]["outcome"] == Outcome.FAILED
     assert document["changes"][0]["after"]["outcome"] == Outcome.PASSED
+
+
+def test_the_command_prints_the_table_and_proves_what_it_wrote(school: School) -> None:
+    school.rewrite("test_strict.py", MENDED)
+    home = school.store.folder.parent
+    environment = {
+        **os.environ,
+        "ASSAY_HOME": str(home),
+        "ASSAY_LABS": str(school.lab.folder.parent),
+        "ASSAY_DATABASE_URL": f"sqlite:///{home / 'assay.db'}",
+        "COLUMNS": "200",
+    }
+
+    def assay(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = "from clusters.cli.main import main; main()"
+        command = [sys.executable, "-c", program, "attempt", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    regrade = ("regrade", "--lab", school.lab.slug, "--reason", "too strict")
+    dry, done = assay(*regrade, "--dry-run"), assay(*regrade, "--json")
+    exported = assay("export", school.attempt, "--evidence", str(home / "bundles"))
+    verified = assay("verify")
+
+    assert (dry.returncode, done.returncode) == (0, 0), dry.stderr + done.stderr
+    assert "1 verdicts would change" in dry.stdout
+    assert school.attempt[:8] in dry.stdout
+    assert [c["task"] for c in json.loads(done.stdout)["changes"]] == ["strict"]
+    reports = [json.loads(r["body"]) for r in json.loads(exported.stdout)["reports"]]
+    assert [r["trigger"] for r in reports] == ["asked", "regrade"]
+    (bundle,) = (home / "bundles").iterdir()
+    assert bundle.name.startswith(reports[0]["evidence"].removeprefix("sha256:"))
+    assert verified.returncode == 1, "the check was filed under another attempt by this test"
+    assert "names the evidence of another report" in verified.stdout
