@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import urllib3
@@ -131,12 +131,13 @@ def _watching(ada: Learner, heard: threading.Event) -> Iterator[None]:
 
     def listen() -> None:
         rest = b""
-        for part in answer.stream(None):
-            *lines, rest = (rest + part).split(b"\n")
-            for event in map(json.loads, lines):
-                name = event["object"]["metadata"]["name"]
-                if (event["type"], name) == ("ADDED", "written"):
-                    heard.set()
+        with suppress(urllib3.exceptions.HTTPError):  # it is closed in the end
+            for part in answer.stream(None):
+                *lines, rest = (rest + part).split(b"\n")
+                for event in map(json.loads, lines):
+                    name = event["object"]["metadata"]["name"]
+                    if (event["type"], name) == ("ADDED", "written"):
+                        heard.set()
 
     threading.Thread(target=listen, daemon=True).start()
     yield
