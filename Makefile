@@ -37,6 +37,7 @@ tour: setup      ## Play the whole story without a browser, step by step with ti
 
 bench: setup     ## Measure beside peers
 	python benchmarks/cluster_start.py
+	python benchmarks/grading.py
 
 screenshots: setup   ## Take the pictures of docs/images anew, in a real browser
 	ASSAY_SCREENSHOTS=docs/images pytest tests/e2e/test_browser_story.py
