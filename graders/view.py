@@ -17,7 +17,7 @@ from graders.api import ApiServer, Fetched, Refusal
 from graders.audit import AuditEvent, AuditLog, AuditQuery, EventLog, OpenLog
 from graders.checks import CheckFailed
 from graders.discovery import Discovery, ResourceType
-from graders.errors import AuditIncomplete, RequestInvalid
+from graders.errors import AuditIncomplete, ProbeRefused, RequestInvalid
 from graders.evidence import Evidence
 from graders.probes import DryRun, Probe, ProbeObject
 from graders.subject import subject_of
@@ -96,12 +96,14 @@ class ClusterView:
 
         Raises:
             Missing: there is no such object, or no such kind.
-            GradingError: the server could not be asked.
+            GradingError: the server could not be asked, or somebody removed a probe.
         """
         found = self.find(kind, name, namespace, api_version)
         if found is None:
             place = f"{namespace}/{name}" if namespace else name
             where = f" --namespace {namespace}" if namespace else ""
+            if name in self._drawn:  # nobody else knows the name
+                raise ProbeRefused(f"Somebody removed the probe {kind} {place} under the check")
             raise Missing(
                 f"There is no {kind} {place}",
                 expected=f"{kind} {name}",

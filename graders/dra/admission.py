@@ -49,6 +49,7 @@ def claims_granted(
         # A control behind: what was refused was free, so it was the claim that did not admit it.
         if rest := {device.name for device in devices}.difference(*granted):
             probes.enter_context(node.hold(sorted(rest)))
+        node.expect_undisturbed()
         return granted
 
 

@@ -46,10 +46,10 @@ def is_overlooked(pod: Object) -> bool:
 
 def hindrance(cluster: ClusterView, pod: Object) -> str:
     """Say what keeps the scheduler from placing a Pod; one clause, never empty."""
-    causes = (*_refusals(cluster, pod), *_missing_rights(cluster), *_taint_rules(cluster))
+    causes = [*_missing_rights(cluster)] or [*_refusals(cluster, pod)]
     words = _words(pod)
-    said = (f"the scheduler says: {words}",) if words else ()
-    return "; ".join((*said, *causes)) or "the scheduler does not say why"
+    said = [f"the scheduler says: {words}"] if words else []
+    return "; ".join([*causes, *_taint_rules(cluster), *said]) or "it does not say why"
 
 
 def _words(pod: Object) -> str:

@@ -8,16 +8,18 @@ server kept it as the scheduler wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from graders import waiting
 from graders.audit import AuditEvent
 from graders.checks import CheckFailed, expect
 from graders.dra.hindrance import SCHEDULER
-from graders.errors import AuditIncomplete
+from graders.errors import AuditIncomplete, GradingError
 from graders.view import ClusterView
 
+_ABOUT_CLAIMS = re.compile(r"claim|device|\bCEL\b", re.IGNORECASE)
 _AUDIT_SECONDS = 3.0
 """The log may lag behind the answer of the API server by this much."""
 
@@ -88,31 +90,45 @@ def expect_bound_by_scheduler(cluster: ClusterView, pod: Object) -> None:
 
 
 def confirm_refusal(cluster: ClusterView, pod: Object) -> None:
-    """Make sure that it was the scheduler who called a Pod unschedulable.
+    """Make sure that it was the scheduler who called a Pod unschedulable, for its claim's sake.
 
     Raises:
         AuditIncomplete: the log does not say so.
+        GradingError: the scheduler had another reason, such as a node without room.
     """
 
-    def is_told() -> bool:
-        events = _writes(cluster, "pods", pod)
-        return any(_is_by_scheduler(e) and is_unschedulable(e.request) for e in events)
+    def words() -> list[str]:
+        events = (e for e in _writes(cluster, "pods", pod) if _is_by_scheduler(e))
+        return [refusal for e in events for refusal in _refusals(e.request)]
 
     try:
-        waiting.wait_until(is_told, _AUDIT_SECONDS, "")
+        refusals = waiting.wait_until(words, _AUDIT_SECONDS, "")
     except CheckFailed as failed:
         raise AuditIncomplete(
             f"The audit log does not say that the scheduler refused the Pod {_place(pod)}"
         ) from failed
+    for refusal in refusals:
+        if not _ABOUT_CLAIMS.search(refusal):
+            raise GradingError(
+                "Somebody kept the probe from its node, and not its claim: the scheduler says: "
+                f"{refusal}"
+            )
+
+
+def _refusals(pod: Object) -> Iterator[str]:
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if _says_unschedulable(condition):
+            yield str(condition.get("message", ""))
 
 
 def is_unschedulable(pod: Object) -> bool:
     """Whether a condition of the Pod says that no node fits."""
-    return any(
-        (c.get("type"), c.get("status"), c.get("reason"))
-        == ("PodScheduled", "False", "Unschedulable")
-        for c in (pod.get("status") or {}).get("conditions") or ()
-    )
+    return any(_says_unschedulable(c) for c in (pod.get("status") or {}).get("conditions") or ())
+
+
+def _says_unschedulable(condition: Object) -> bool:
+    said = tuple(condition.get(key) for key in ("type", "status", "reason"))
+    return said == ("PodScheduled", "False", "Unschedulable")
 
 
 def _writes(cluster: ClusterView, resource: str, document: Object) -> list[AuditEvent]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graders import waiting
@@ -21,6 +21,7 @@ from graders.dra.scheduling import (
     is_unschedulable,
     results_of,
 )
+from graders.dra.undisturbed import classes_of, expect_undisturbed
 from graders.errors import GradingError
 from graders.probes import Probe
 from graders.view import ClusterView
@@ -59,6 +60,20 @@ class UnseenNode:
     node: str
     names: Mapping[str, str]
     """What the cluster calls each device."""
+    place: Probe
+    """The node itself, and the slice of its devices."""
+    claims: set[str] = field(default_factory=set)
+    """uids of the claims that were made here."""
+    classes: set[str] = field(default_factory=set)
+    """DeviceClasses that were asked for."""
+
+    def expect_undisturbed(self) -> None:
+        """Make sure that nobody changed what was to be had here, up to now.
+
+        Raises:
+            GradingError: somebody did, or the audit log does not say.
+        """
+        expect_undisturbed(self.cluster, self.place, self.claims, self.classes)
 
     @contextmanager
     def claim(self, spec: Object) -> Iterator[frozenset[str]]:
@@ -118,6 +133,8 @@ class UnseenNode:
             self._made("ResourceClaim", claim, spec, _DRA),
             self._made("Pod", self.cluster.random_name(), self._pod_spec(claim)),
         ) as probe:
+            self.claims.add(probe.documents[0]["metadata"]["uid"])
+            self.classes.update(classes_of(spec))
             yield probe
 
     def _made(self, kind: str, name: str, spec: Object, api: str = "v1") -> dict[str, Any]:
@@ -175,8 +192,8 @@ def unseen_node(
     with cluster.create_probe(
         _node(node),
         {"apiVersion": _DRA, "kind": "ResourceSlice", "metadata": {}, "spec": slice_spec},
-    ):
-        yield UnseenNode(cluster, inventory, node, names)
+    ) as place:
+        yield UnseenNode(cluster, inventory, node, names, place)
 
 
 def _node(name: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from graders.catalogue import find_lab
 from graders.lab import Lab
 from graders.rehearsal.steps import learner_environment, run_step
 from graders.rendering import render_inventory, render_manifests
-from graders.report import CheckResult, Outcome
+from graders.report import CheckResult, Outcome, Report
 from graders.runner import GradingJob, grade
 from graders.solutions import solutions_of, step_task
 from graders.starting_state import apply_starting_state
@@ -85,7 +85,11 @@ class Desk:
 
     def check(self, *tasks: str) -> dict[str, CheckResult]:
         """Have the grader look; all tasks when none is named."""
-        report = grade(
+        return {result.task: result for result in self.report(*tasks).results}
+
+    def report(self, *tasks: str) -> Report:
+        """Have the grader look, and return its whole report."""
+        return grade(
             GradingJob(
                 lab=self.lab,
                 attempt="attack",
@@ -98,7 +102,6 @@ class Desk:
                 baseline=self.baseline,
             )
         )
-        return {result.task: result for result in report.results}
 
     def expect_failed(self, task: str, words: str) -> None:
         """The grader says no, for the right reason."""
