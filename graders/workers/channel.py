@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import socket
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 _LARGEST = 64 << 10
 _DESCRIPTORS = 8
+_INTEGER = array.array("i").itemsize
 
 
 class ChannelClosed(ConnectionError):
@@ -71,13 +73,15 @@ class Channel:
         """
         self._end.settimeout(seconds)
         try:
-            data, descriptors, _, _ = socket.recv_fds(
-                self._end, _LARGEST, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            # Not socket.recv_fds, which leaves the descriptors to programs that are started.
+            data, attached, _, _ = self._end.recvmsg(
+                _LARGEST, socket.CMSG_SPACE(_DESCRIPTORS * _INTEGER), socket.MSG_CMSG_CLOEXEC
             )
         except TimeoutError:
             raise
         except OSError as error:
             raise ChannelClosed(str(error)) from error
+        descriptors = _descriptors_in(attached)
         if not data:
             raise ChannelClosed("the other end was closed")
         try:
@@ -92,6 +96,14 @@ class Channel:
     def close(self) -> None:
         """Close this end."""
         self._end.close()
+
+
+def _descriptors_in(attached: Sequence[tuple[int, int, bytes]]) -> list[int]:
+    found = array.array("i")
+    for level, kind, data in attached:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            found.frombytes(data[: len(data) - len(data) % _INTEGER])
+    return list(found)
 
 
 def close_all(descriptors: Sequence[int]) -> None:
