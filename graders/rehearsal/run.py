@@ -21,11 +21,9 @@ from graders.report import Report
 from graders.runner import GradingJob, grade
 from graders.solutions import step_task
 
-_PATIENCE = 1.5
-"""A sabotaged step may take this many times as long as it takes rightly ..."""
-_MORE_SECONDS = 3.0
-"""... and this much: it may wait for what will never be."""
-
+_IDLE_SECONDS = 3.0
+"""A sabotaged step that asks for nothing so long, beyond the time that it takes rightly, waits for
+what will never be."""
 
 WORK_IS_READ = (RunKind.UNTOUCHED, RunKind.SOLUTION)
 """Kinds of runs after which is read what is in the cluster."""
@@ -138,11 +136,10 @@ class _Performance:
     def _sabotage(self, step: Path, environment: Mapping[str, str], tap: Tap) -> None:
         assert self._run.mutant is not None
         sabotage = Sabotage(tap.upstream, self._run.mutant)
-        rightly = self._stage.step_seconds.get(step, STEP_SECONDS)
-        limit = min(rightly * _PATIENCE + _MORE_SECONDS, STEP_SECONDS)
+        idle = self._stage.step_seconds.get(step, STEP_SECONDS) + _IDLE_SECONDS
         with tap.hearing(sabotage):
             try:
-                run_step(step, environment, limit)
+                run_step(step, environment, is_over=lambda: sabotage.is_done(idle))
             except StepFailed:
                 pass  # it may have noticed
         problems = [sabotage.problem, *sabotage.undo()]

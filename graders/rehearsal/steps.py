@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from clusters.errors import AssayError
 
 STEP_SECONDS = 120
 """Time limit of one step."""
+_LOOK_SECONDS = 0.25
 _OUTPUT_LIMIT = 4000
 """Characters of a failing step's output that its author sees; the end of it."""
 
@@ -39,8 +41,20 @@ def learner_environment(kubeconfig: Path, kubectl: Path, home: Path) -> dict[str
     }
 
 
-def run_step(script: Path, environment: Mapping[str, str], seconds: float = STEP_SECONDS) -> None:
+def run_step(
+    script: Path,
+    environment: Mapping[str, str],
+    seconds: float = STEP_SECONDS,
+    *,
+    is_over: Callable[[], bool] = lambda: False,
+) -> None:
     """Run one script with bash in the folder `HOME` of its environment.
+
+    Args:
+        script: what is run.
+        environment: all that it sees.
+        seconds: time limit.
+        is_over: asked now and then; once it holds the script is killed like one that took too long.
 
     Raises:
         StepFailed: it ended with an error or took too long; whatever it started is killed.
@@ -58,7 +72,7 @@ def run_step(script: Path, environment: Mapping[str, str], seconds: float = STEP
             start_new_session=True,
         )
         try:
-            code = process.wait(seconds)
+            code = _wait(process, seconds, is_over)
         except subprocess.TimeoutExpired:
             raise StepFailed(f"{script} took longer than {seconds:.0f} s{_end(output)}") from None
         finally:
@@ -67,6 +81,17 @@ def run_step(script: Path, environment: Mapping[str, str], seconds: float = STEP
             process.wait()
     if code != 0:
         raise StepFailed(f"{script} ended with {code}{_end(output)}")
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, is_over: Callable[[], bool]) -> int:
+    deadline = time.monotonic() + seconds
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return process.wait(min(_LOOK_SECONDS, max(left, 0.0)))
+        except subprocess.TimeoutExpired:
+            if left <= 0 or is_over():
+                raise
 
 
 def _end(output: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import replace
@@ -40,11 +41,16 @@ class Session(ABC):
 
     def _write_of(self, request: Request) -> Write | None:
         verb, target = request.verb, Target.of_path(request.path)
-        if verb is None or target is None:
+        if verb is None or target is None or (verb is Verb.DELETE and self._has_owner(target)):
             return None
         self._counts[verb, target.kind] += 1
         number = self._counts[verb, target.kind]
         return Write(verb, target, number, self._document_of(request))
+
+    def _has_owner(self, target: Target) -> bool:
+        """Return whether an object goes with its owner: whether it is deleted itself is chance."""
+        _, found = self.upstream.ask("GET", target.path)
+        return "ownerReferences" in (found.get("metadata") or {})
 
     def _document_of(self, request: Request) -> object:
         if not request.is_binary:
@@ -70,7 +76,8 @@ class Recording(Session):
 
     def meet_write(self, request: Request, write: Write) -> Request:
         """Note the write and what can be wrong about it."""
-        self._add(Operator.DROP, write.label)
+        if not self._changes_nothing(request, write):
+            self._add(Operator.DROP, write.label)
         if write.target.namespace:
             self._namespaces.add(write.target.namespace)
         if write.verb is Verb.CREATE and _name(write.body):
@@ -88,6 +95,13 @@ class Recording(Session):
         if self._namespaces:
             whole.append(Operator.ELSEWHERE)
         return (*self._mutants, *(GeneratedMutant(self._task, operator) for operator in whole))
+
+    def _changes_nothing(self, request: Request, write: Write) -> bool:
+        if write.verb in (Verb.CREATE, Verb.DELETE):
+            return False
+        status, before = self.upstream.ask("GET", write.target.path)
+        _, after = self.upstream.answer(request.tried())
+        return status < 400 and without_traces(before) == without_traces(after)
 
     def _add(self, operator: Operator, label: str) -> None:
         self._mutants.append(GeneratedMutant(self._task, operator, label))
@@ -119,6 +133,11 @@ class Sabotage(Session):
         self._mutant = mutant
         self._former: list[Former] = []
         self._met = False
+        self._last = time.monotonic()
+
+    def is_done(self, idle: float) -> bool:
+        """Return whether it is done wrongly, and nothing was asked for these seconds."""
+        return not self.problem and time.monotonic() - self._last > idle
 
     @property
     def problem(self) -> str:
@@ -130,6 +149,7 @@ class Sabotage(Session):
 
     def meet(self, request: Request) -> Request:
         """Send everything elsewhere where the mutant says so."""
+        self._last = time.monotonic()
         if self._mutant.operator is Operator.ELSEWHERE:
             return _sent_elsewhere(request)
         return super().meet(request)

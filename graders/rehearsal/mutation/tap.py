@@ -85,6 +85,7 @@ def tapped(kubeconfig: Path, folder: Path) -> Iterator[Tap]:
         server.shutdown()
         server.server_close()
         thread.join()
+        upstream.end()
 
 
 class _Server(ThreadingHTTPServer):

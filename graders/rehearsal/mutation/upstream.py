@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +27,7 @@ class Upstream:
     def __init__(self, kubeconfig: Kubeconfig) -> None:
         self._kubeconfig = kubeconfig
         self._of_thread = threading.local()
+        self._all: list[http.client.HTTPSConnection] = []
 
     def send(self, request: Request) -> http.client.HTTPResponse:
         """Send a request and return the answer, whose content is still to be read.
@@ -44,6 +47,14 @@ class Upstream:
     def close(self) -> None:
         """Close the connection of this thread."""
         self._connection().close()
+
+    def end(self) -> None:
+        """End every request under way, such as a watch, and close the connection of this thread."""
+        for connection in self._all:
+            if connection.sock is not None:
+                with suppress(OSError):  # the thread that reads from it notices, and closes it
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+        self.close()
 
     def ask(
         self, method: str, path: str, document: Any = None, query: str = ""
@@ -73,6 +84,7 @@ class Upstream:
             self._of_thread.connection = http.client.HTTPSConnection(
                 address.hostname, address.port, timeout=SECONDS, context=self._kubeconfig.tls
             )
+            self._all.append(self._of_thread.connection)
         connection: http.client.HTTPSConnection = self._of_thread.connection
         return connection
 
