@@ -107,6 +107,7 @@ class UnseenNode:
         try:
             waiting.wait_until(condition, ANSWER_SECONDS, otherwise)
         except CheckFailed as failed:
+            self.expect_undisturbed()  # who laid hands on the node says more than the scheduler
             raise GradingError(f"{otherwise}: {hindrance(self.cluster, probe.read(1))}") from failed
 
     def _given(self, probe: Probe) -> frozenset[str]:
