@@ -17,22 +17,23 @@ from graders import errors, probes
 from graders.api import ApiServer, Fetched, Refusal, read_answer
 from graders.audit import AuditEvent, AuditQuery
 from graders.bundles.recording import kind_key, query_key
-from graders.bundles.redacted import NotRecorded, marked, restored
+from graders.bundles.redacted import NotRecorded, marked
+from graders.bundles.told import Kinds, Told
 from graders.discovery import Discovery, ResourceType
 from graders.errors import GradingError
 
 _STILL = 0.005
 """Seconds that pass with a question after the end of what was recorded, so that loops end."""
 _SLACK = 0.1
+_SORTED = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=marked)
 
 
 class Replay:
     """One recording, while a check looks at it; also the clock that the check lives by."""
 
-    def __init__(self, recording: Mapping[str, Any], objects: Mapping[str, Any]) -> None:
-        """Replay a closed recording; `objects` are those of its bundle."""
-        self._objects = objects
-        self._texts: dict[str, str] = {}
+    def __init__(self, recording: Mapping[str, Any], told: Told) -> None:
+        """Replay a closed recording; `told` is what was said in its bundle."""
+        self._told = told
         self._moments = [moment / 1e9 for moment in recording["moments"]]
         self._moment = 0
         self._time = 0.0
@@ -43,8 +44,7 @@ class Replay:
         self._log = _Answers(recording["log"], lambda step: _text(step["query"]))
         self._observations = _Answers(recording["observations"], lambda step: step["what"])
         self._kinds_asked = {k: list(answers) for k, answers in recording["kinds_asked"].items()}
-        kinds = recording["kinds"]
-        self.kinds = Discovery() if kinds is None else Discovery.from_json(objects[kinds])
+        self._kinds: str | None = recording["kinds"]
         self.lacking: list[str] = []
         """What was asked for and is not in the evidence, a sentence each."""
 
@@ -79,7 +79,7 @@ class Replay:
 
     def observe(self, what: str, look: Callable[[], Any]) -> Any:
         """Return what was measured under the name `what`; `look` is not called."""
-        step = self._next(self._observations, what, f"measurement of {what}")
+        step = self._next(self._observations, what, lambda: f"a measurement of {what}")
         return self.value(step["value"], f"the measurement of {what}")
 
     def request(
@@ -87,17 +87,20 @@ class Replay:
     ) -> dict[str, Any]:
         """Return the recorded step of a request."""
         key = _key(method, path, query, None if body is None else _text(body), raw)
-        step = self._next(self._requests, key, f"answer to {_say(method, path, query)}")
+        step = self._next(self._requests, key, lambda: f"an answer to {_say(method, path, query)}")
         self._time = max(self._time, step["at"])
         return step
 
     def look_into_log(self, query: dict[str, Any] | None) -> dict[str, Any]:
         """Return the recorded step of a look into the audit log."""
-        asked = "when it begins" if query is None else _text(query)
-        return self._next(self._log, _text(query), f"look into the audit log for {asked}")
+        key = _text(query)
+        asked = "when it begins" if query is None else key
+        return self._next(self._log, key, lambda: f"a look into the audit log for {asked}")
 
     def find_kind(self, key: str, find: Callable[[], ResourceType | None]) -> ResourceType | None:
         """Return the kind that was served when it was asked for."""
+        if self._kinds is None:
+            raise self.refusal("the kinds that the cluster served: they were too many to keep")
         answers = self._kinds_asked.get(key)
         answer = answers.pop(0) if answers else True
         if isinstance(answer, list):
@@ -112,9 +115,17 @@ class Replay:
         """
         if ref is None:
             raise self.refusal(f"{what}: it was too large to keep")
-        if ref not in self._texts:
-            self._texts[ref] = json.dumps(self._objects[ref])
-        return json.loads(self._texts[ref], object_hook=restored)
+        return self._told.copy(ref)
+
+    def event(self, ref: str | None) -> AuditEvent:
+        """Return an event of the audit log; raises NotRecorded."""
+        if ref is None:
+            raise self.refusal("an event of the audit log: it was too large to keep")
+        return self._told.event(ref)
+
+    def kinds(self) -> Kinds:
+        """Return the kinds that the cluster served, as far as that is known."""
+        return Kinds(Discovery()) if self._kinds is None else self._told.kinds(self._kinds)
 
     def refusal(self, what: str) -> NotRecorded:
         """Note that something is lacking; return the error that says so."""
@@ -122,7 +133,7 @@ class Replay:
         self.lacking.append(sentence)
         return NotRecorded(sentence)
 
-    def _next(self, answers: _Answers, key: str, what: str) -> dict[str, Any]:
+    def _next(self, answers: _Answers, key: str, what: Callable[[], str]) -> dict[str, Any]:
         if self._moment >= len(self._moments):
             self._time += _STILL if answers.are_used_up(key) else 0.0
         if self._time > self._end + _SLACK:
@@ -132,7 +143,7 @@ class Replay:
             )
         step = answers.next(key)
         if step is None:
-            raise self.refusal(f"an {what}" if what[0] in "ao" else f"a {what}")
+            raise self.refusal(what())
         if "error" in step:
             raise _error(*step["error"])
         return step
@@ -142,7 +153,7 @@ class Replay:
         if "body" in step:
             if step["body"] is None:
                 return ""  # it was too large to keep, so that nobody can ask for it
-            body = _text(self._objects[step["body"]])
+            body = _text(self._told.as_read(step["body"]))
         raw = bool(step.get("raw"))
         return _key(step["method"], _plain(step["path"]), step.get("query") or {}, body, raw)
 
@@ -197,7 +208,7 @@ class ReplayedApiServer(ApiServer):
         accept: str = "",
     ) -> dict[str, Any]:
         step = self._replay.request(method, path, query or {}, body, raw=False)
-        what = f"what the API server said to {_say(method, path, query or {})}"
+        what = f"what the API server said to {method} {path}"
         document = self._replay.value(step["answer"], what)
         if step["status"] >= 300 or not isinstance(document, dict):
             return read_answer(method, step["status"], _text(document).encode())
@@ -215,7 +226,7 @@ class ReplayedLog:
     def events(self, query: AuditQuery) -> Iterator[AuditEvent]:
         """Yield the events that were found; raises like an AuditLog."""
         for ref in self._replay.look_into_log(query_key(query))["events"]:
-            yield AuditEvent(**self._replay.value(ref, "an event of the audit log"))
+            yield self._replay.event(ref)
 
     def begins_at(self) -> str:
         """Return when the log began; raises like an AuditLog."""
@@ -226,8 +237,8 @@ class ReplayedDiscovery(Discovery):
     """The kinds that the cluster served when the check was recorded."""
 
     def __init__(self, replay: Replay) -> None:
-        known = replay.kinds
-        self._types, self._foreign = known._types, known._foreign
+        self._kinds = replay.kinds()
+        self._types, self._foreign = self._kinds.known._types, self._kinds.known._foreign
         self._replay = replay
 
     def refresh(self, api: ApiServer) -> None:
@@ -237,18 +248,24 @@ class ReplayedDiscovery(Discovery):
         self, api: ApiServer, word: str, api_version: str | None = None
     ) -> ResourceType | None:
         """Return the kind that `word` names; like any discovery."""
-        find = super().find
-        return self._replay.find_kind(
-            kind_key(word, api_version), lambda: find(api, word, api_version)
-        )
+        look = super().find
+
+        def find() -> ResourceType | None:
+            asked = (word, api_version)
+            if asked not in self._kinds.found:
+                self._kinds.found[asked] = look(api, word, api_version)
+            return self._kinds.found[asked]
+
+        return self._replay.find_kind(kind_key(word, api_version), find)
 
 
 def _key(method: str, path: str, query: Mapping[str, str], body: str | None, raw: bool) -> str:
-    return json.dumps([method, path, sorted(query.items()), body, raw], default=marked)
+    asked = f" {_text(query)}" if query else ""
+    return f"{'raw ' if raw else ''}{method} {path}{asked}\n{body or ''}"
 
 
 def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, default=marked)
+    return _SORTED.encode(value)
 
 
 def _plain(path: object) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from graders.bundles.redacted import NotRecorded
 from graders.bundles.replay import Replay
+from graders.bundles.told import Told
 from graders.bundles.views import replayed_view
 from graders.conduct import Conduct
 from graders.messages import Order, OrderedTask
@@ -39,13 +40,14 @@ class RecordedPlace:
         """Show the recordings of a bundle to the checks of an order."""
         self.order = order
         self._bundle = bundle
+        self._told = Told(bundle["objects"])
         self._replay: Replay | None = None
 
     @contextmanager
     def judging(self, task: str) -> Iterator[None]:
         """Let the check of a task live by the recorded time inside."""
         recording = self._bundle["tasks"][task]["recording"]
-        self._replay = Replay(recording, self._bundle["objects"]) if recording else None
+        self._replay = Replay(recording, self._told) if recording else None
         with machine.following(self._replay):
             yield
 

@@ -20,6 +20,7 @@ from graders.bundles.recording import (
     Recording,
 )
 from graders.bundles.replay import Replay
+from graders.bundles.told import Told
 from graders.bundles.views import replayed_view
 from graders.checks import CheckFailed
 from graders.discovery import Discovery, ResourceType
@@ -225,7 +226,7 @@ def run_recorded(check: Check, fake: FakeCluster) -> Took:
 
 
 def run_again(check: Check, recorded: Mapping[str, Any]) -> Again:
-    replay = Replay(recorded, recorded["objects"])
+    replay = Replay(recorded, Told(recorded["objects"]))
     with replayed_view(replay) as view:
         return Again(outcome_of(check, view), replay.lacking)
 
