@@ -15,6 +15,7 @@ from graders.lint.filled_in import (
     safeguard_problems,
     unused_parameters,
 )
+from graders.lint.leaks import leak_problems
 from graders.lint.likeness import answer_warnings, likeness_warnings
 from graders.lint.notebook import notebook_problems
 from graders.lint.scripts import mutant_problems, script_problems, solution_problems
@@ -56,6 +57,7 @@ def _content_problems(lab: Lab) -> Iterator[str]:
     yield from unused_parameters(lab)
     yield from inventory_problems(lab)
     yield from manifest_problems(lab)
+    yield from leak_problems(lab)
     yield from safeguard_problems(lab)
     yield from notebook_problems(lab)
     yield from check_problems(lab)

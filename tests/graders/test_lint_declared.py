@@ -133,3 +133,12 @@ def test_an_answer_that_the_notebook_spells_out_is_a_warning(folder: Path) -> No
     notebook.write_text(notebook.read_text().replace("Pending", "Pending in the coastal zone"))
 
     assert any("shows values of 'missing_zone'" in w for w in lint_warnings(folder))
+
+
+def test_what_everybody_can_read_must_not_tell_an_answer(folder: Path) -> None:
+    space = folder / "manifests" / "10-space.yaml"
+    space.write_text(space.read_text() + "  zone: {{ missing_zone }}\n")
+
+    assert [p.replace(f"{folder}/", "") for p in lint_lab(folder)] == [
+        "manifests: ConfigMap assay-system/lab: tells everybody an answer"
+    ]
