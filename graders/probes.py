@@ -26,6 +26,7 @@ LABEL = "assay.dev/probe"
 CLEANUP_SECONDS = 5.0
 """How long a removed probe may take to be gone, with the claims that were made for it."""
 _NAME_LENGTH = 12
+_NO_PLACE = 404
 _REFUSERS = (
     (re.compile(r"ValidatingAdmissionPolicy '([^']+)'"), "ValidatingAdmissionPolicy {}"),
     (re.compile(r"^policy '([^']+)' with binding"), "MutatingAdmissionPolicy {}"),
@@ -91,6 +92,23 @@ class ProbeObject:
         metadata = self.document["metadata"]
         place = "/".join(p for p in (metadata.get("namespace"), metadata["name"]) if p)
         return f"{self.type.kind} {place}"
+
+
+def dry_run(api: ApiServer, type_: ResourceType, probe: Mapping[str, Any]) -> DryRun:
+    """Ask what the API server would do with an object.
+
+    Raises:
+        Refusal: there is no place for it (404).
+        GradingError: the server could not be asked.
+    """
+    path = type_.path(probe["metadata"].get("namespace"))
+    try:
+        api.post(path, probe, {"dryRun": "All", "fieldValidation": "Strict"})
+    except Refusal as refusal:
+        if refusal.code == _NO_PLACE:
+            raise
+        return DryRun(False, refusal.message, refuser(refusal.message))
+    return DryRun(True)
 
 
 def make(api: ApiServer, type_: ResourceType, manifest: Mapping[str, Any]) -> ProbeObject:

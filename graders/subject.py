@@ -1,11 +1,48 @@
-"""Subject: whom a SubjectAccessReview asks about."""
+"""Subject: whom a SubjectAccessReview asks about, and what it asks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from graders.errors import RequestInvalid
+
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+"""Where reviews are asked."""
+
+
+class Question(NamedTuple):
+    """What somebody may have a right to."""
+
+    plural: str
+    group: str = ""
+    subresource: str = ""
+
+    @classmethod
+    def of(cls, resource: str) -> Question:
+        """Read `pods`, `pods/log` or `deployments.apps`."""
+        plural, _, subresource = resource.partition("/")
+        plural, _, group = plural.partition(".")
+        return cls(plural, group, subresource)
+
+
+def review_of(
+    subject: dict[str, Any], verb: str, what: Question, namespace: str | None, name: str | None
+) -> dict[str, Any]:
+    """Return the review that asks whether a subject may do something."""
+    attributes = {
+        "verb": verb,
+        "group": what.group,
+        "resource": what.plural,
+        "subresource": what.subresource,
+        "namespace": namespace or "",
+        "name": name or "",
+    }
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {**subject, "resourceAttributes": attributes},
+    }
 
 
 def subject_of(

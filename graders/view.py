@@ -10,40 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from graders import probes, provenance, services, waiting
 from graders.api import ApiServer, Fetched, Refusal
 from graders.audit import AuditEvent, AuditLog, AuditQuery, EventLog, OpenLog
 from graders.checks import CheckFailed
-from graders.discovery import Discovery, ResourceType
+from graders.discovery import Discovery, ResourceType, is_a_name
 from graders.errors import AuditIncomplete, ProbeRefused, RequestInvalid
 from graders.evidence import Evidence
 from graders.probes import DryRun, Probe, ProbeObject
-from graders.subject import subject_of
+from graders.subject import REVIEWS, Question, review_of, subject_of
+from graders.witness import NoWitness, Witness
 
 T = TypeVar("T")
 AuditEvents: TypeAlias = list[AuditEvent]
-
-_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-
-
-class Witness(Protocol):
-    """Draws the random names of probes, and is there when something is measured."""
-
-    def draw_name(self) -> str:
-        """Return a name that nobody can guess."""
-
-    def observe(self, what: str, look: Callable[[], Any]) -> Any:
-        """Return what `look` measures."""
-
-
-class _Nobody:
-    def draw_name(self) -> str:
-        return probes.random_name()
-
-    def observe(self, what: str, look: Callable[[], Any]) -> Any:
-        return look()
 
 
 class Missing(CheckFailed):
@@ -70,7 +51,7 @@ class ClusterView:
         self._api = api
         self._audit_log = _event_log(audit_log)
         self._discovery = discovery or Discovery()
-        self._witness = witness or _Nobody()
+        self._witness = witness or NoWitness()
         self._drawn: set[str] = set()
         self._uid = ""
         self._log_is_whole = False
@@ -123,7 +104,7 @@ class ClusterView:
         """
         type_ = self._type(kind, api_version)
         try:
-            found = self._api.get(type_.path(namespace, name)) if _is_a_name(name) else None
+            found = self._api.get(type_.path(namespace, name)) if is_a_name(name) else None
         except Refusal as refusal:
             if refusal.code != 404:
                 raise
@@ -249,16 +230,11 @@ class ClusterView:
         """
         type_ = self._type_of(manifest)
         probe = probes.as_probe(manifest, self._witness.draw_name())
-        path = type_.path(probe["metadata"].get("namespace"))
         try:
-            self._api.post(path, probe, {"dryRun": "All", "fieldValidation": "Strict"})
+            return probes.dry_run(self._api, type_, probe)
         except Refusal as refusal:
-            if refusal.code == 404:
-                raise Missing(f"There is no place for this {type_.kind}: {refusal.message}") from (
-                    refusal
-                )
-            return DryRun(False, refusal.message, probes.refuser(refusal.message))
-        return DryRun(True)
+            where = f"There is no place for this {type_.kind}"
+            raise Missing(f"{where}: {refusal.message}") from refusal
 
     def can_i(
         self,
@@ -287,22 +263,10 @@ class ClusterView:
             GradingError: the server could not be asked.
         """
         subject = subject_of(user, service_account, groups)
-        plural, _, subresource = resource.partition("/")
-        plural, _, group = plural.partition(".")
-        attributes = {
-            "verb": verb,
-            "group": group or self._group_of(plural),
-            "resource": plural,
-            "subresource": subresource,
-            "namespace": namespace or "",
-            "name": name or "",
-        }
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SubjectAccessReview",
-            "spec": {**subject, "resourceAttributes": attributes},
-        }
-        answer = self._api.post(_REVIEWS, review)
+        what = Question.of(resource)
+        group = what.group or self._group_of(what.plural)
+        review = review_of(subject, verb, what._replace(group=group), namespace, name)
+        answer = self._api.post(REVIEWS, review)
         return bool(answer["status"].get("allowed"))
 
     def ask_service(
@@ -433,8 +397,3 @@ class ClusterView:
 
 def _event_log(log: Path | OpenLog | EventLog | None) -> EventLog | None:
     return AuditLog(log) if isinstance(log, Path) or callable(log) else log
-
-
-def _is_a_name(name: str) -> bool:
-    """Whether a URL can name it; a check may look for whatever a learner wrote."""
-    return bool(name) and name not in (".", "..") and "/" not in name and "%" not in name

@@ -55,7 +55,7 @@ def groups_handed_to_another_server(intruder: Intruder) -> None:
 @forgery(
     Family.SHADOW,
     State.DONE,
-    fails_because="A version that nobody asks for does not change what the others say.",
+    fails_because="A group of which another server answers a part is believed in no part.",
     names=("APIService",),
 )
 def version_handed_to_another_server(intruder: Intruder) -> None:
