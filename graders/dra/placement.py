@@ -109,6 +109,8 @@ def _claim_of(cluster: ClusterView, pod: Object, entry: Object) -> Object:
     made = {status["name"]: status.get("resourceClaimName") for status in statuses}
     name = made.get(entry["name"])
     claim = cluster.find("ResourceClaim", name, namespace) if name else None
+    if claim is None:
+        cluster.get("Pod", pod_name, namespace)  # gone meanwhile, with its claim: then it is that
     owners = (claim or {}).get("metadata", {}).get("ownerReferences") or ()
     expect(
         claim and any(owner.get("uid") == pod["metadata"]["uid"] for owner in owners),
