@@ -151,7 +151,16 @@ def test_tasks_are_checked_from_the_notebook(kernel: NotebookKernel) -> None:
     assert "✓ write-a-note" in kernel.run("%tasks")
 
 
-def test_tasks_are_checked_from_the_terminal(kernel: NotebookKernel) -> None:
+def test_practice_cells_earn_points_that_no_task_knows_of(kernel: NotebookKernel) -> None:
+    tasks = kernel.run("%tasks")
+    source = kernel.run("print(open('notebook.ipynb').read())")
+    untouched = kernel.run("%validate")
+    kernel.run(
+        "import json, pathlib\n"
+        "path = pathlib.Path('notebook.ipynb')\n"
+        "notebook = json.loads(path.read_text())\n"
+        "for cell in notebook['cells']:\n"
+        "    if cell['id'] == 'double': cell['source'] = 'def test_tasks_are_checked_from_the_terminal(kernel: NotebookKernel) -> None:
     said = kernel.run("!assay lab check --task write-a-note --json; echo exit $?")
 
     assert '"outcome": "passed"' in said
