@@ -160,7 +160,22 @@ def test_practice_cells_earn_points_that_no_task_knows_of(kernel: NotebookKernel
         "path = pathlib.Path('notebook.ipynb')\n"
         "notebook = json.loads(path.read_text())\n"
         "for cell in notebook['cells']:\n"
-        "    if cell['id'] == 'double': cell['source'] = 'def test_tasks_are_checked_from_the_terminal(kernel: NotebookKernel) -> None:
+        "    if cell['id'] == 'double': cell['source'] = 'def double(x): return 4'\n"
+        "path.write_text(json.dumps(notebook))"
+    )
+    validated = kernel.run("%validate")
+    graded = kernel.run("%autograde")
+
+    assert "2 * x" not in source
+    assert "double(21)" not in source
+    assert "✗ double-tests" in untouched
+    assert "✓ double-tests" in validated
+    assert "the tests that you can see pass, a hidden one does not" in graded
+    assert "0 of 3 points for practice; no task depends on them." in graded
+    assert kernel.run("%tasks") == tasks
+
+
+def test_tasks_are_checked_from_the_terminal(kernel: NotebookKernel) -> None:
     said = kernel.run("!assay lab check --task write-a-note --json; echo exit $?")
 
     assert '"outcome": "passed"' in said
