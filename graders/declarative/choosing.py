@@ -6,7 +6,8 @@ from typing import Any
 
 from graders.checks import CheckFailed
 from graders.declarative.documents import Owner, Selection
-from graders.view import ClusterView
+from graders.errors import RequestInvalid
+from graders.view import ClusterView, Missing
 
 Object = dict[str, Any]
 _GENERATIONS = 4
@@ -74,13 +75,19 @@ class _Family:
     def _is_kin(self, reference: Object, namespace: str | None, generations: int) -> bool:
         uid = str(reference["uid"])
         if uid not in self._belongs and generations:
-            owner = self._cluster.find(
-                reference["kind"], reference["name"], namespace, reference["apiVersion"]
-            )
+            owner = self._find(reference, namespace)
             # Anybody can write a reference: only the object with this uid counts.
             is_same = owner is not None and owner["metadata"]["uid"] == uid
             self._belongs[uid] = is_same and owner is not None and self.has(owner, generations - 1)
         return self._belongs.get(uid, False)
+
+    def _find(self, reference: Object, namespace: str | None) -> Object | None:
+        """Return an owner; None where a learner wrote a reference to what cannot be."""
+        kind, name = reference["kind"], reference["name"]
+        try:
+            return self._cluster.find(kind, name, namespace, reference["apiVersion"])
+        except (Missing, RequestInvalid):
+            return None
 
     def _get(self, kind: str, name: str, api_version: str | None) -> Object:
         return self._cluster.get(kind, name, self._namespace, api_version)

@@ -75,6 +75,8 @@ class Selection(_Strict):
     def _one_or_set(self) -> Selection:
         if self.name is not None and (self.selector or self.owned_by):
             raise ValueError("selector and owned_by choose a set; leave name out")
+        if self.owned_by is not None and self.namespace is None:
+            raise ValueError("owned_by: needs the namespace of the owner")
         return self
 
 

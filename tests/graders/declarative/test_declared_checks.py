@@ -27,10 +27,16 @@ def shop(kubectl: Kubectl, namespace: str) -> str:
     kubectl("create", "deployment", "web", f"--image={IMAGE}", "--replicas=2", at)
     kubectl("wait", "--for=condition=Available", "deployment/web", at, "--timeout=20s")
     kubectl("create", "configmap", "facts", "--from-literal=model=Wren", "--from-literal=n=3", at)
+    node = kubectl("get", "node", "gpu-node-0", "--output=jsonpath={.metadata.uid}")
+    owners = [
+        {"apiVersion": "v1", "kind": "Node", "name": "gpu-node-0", "uid": node},
+        {"apiVersion": "example.com/v1", "kind": "Nothing", "name": "none", "uid": node[::-1]},
+    ]
+    named = {"name": "lookalike", "namespace": namespace, "labels": {"app": "web"}}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "lookalike", "namespace": namespace, "labels": {"app": "web"}},
+        "metadata": {**named, "ownerReferences": owners},
         "spec": {"nodeName": "gpu-node-0", "containers": [{"name": "c", "image": IMAGE}]},
     }
     kubectl("create", manifest=pod)
