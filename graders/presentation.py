@@ -65,12 +65,16 @@ def present_tasks(tasks: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def present_details(result: Mapping[str, Any]) -> Text:
-    """Return message, expected, found and hint, a line each, without those that are empty."""
+    """Return message, expected, found and hint, without those that are empty.
+
+    What has several lines, as a difference of paths has, stands in a column of its own.
+    """
     text = plain(str(result.get("message") or ""))
     for key in ("expected", "found", "hint"):
         if value := str(result.get(key) or ""):
             text.append("\n" if text else "")
-            text.append_text(plain(f"{key} ", "dim")).append_text(plain(value))
+            lines = value.replace("\n", "\n" + " " * len(f"{key} "))
+            text.append_text(plain(f"{key} ", "dim")).append_text(plain(lines))
     return text
 
 
