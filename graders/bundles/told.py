@@ -18,9 +18,10 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False)
 class Told:
     """The objects of a bundle by name; what is taken out is a copy, for a check may change it."""
 
-    def __init__(self, objects: Mapping[str, Any]) -> None:
-        """Take things out of `objects`."""
+    def __init__(self, objects: Mapping[str, Any], *, redacted: bool = True) -> None:
+        """Take things out of `objects`; `redacted` says whether marks of secrets may be there."""
         self._objects = objects
+        self._redacted = redacted
         self._copies: dict[str, bytes] = {}
         self._marked: dict[str, str] = {}
         self._kinds: dict[str, Kinds] = {}
@@ -35,7 +36,7 @@ class Told:
         if (packed := self._copies.get(ref)) is not None:
             return marshal.loads(packed)
         if ref not in self._marked:
-            text = _COMPACT.encode(self._objects[ref])
+            text = _COMPACT.encode(self._objects[ref]) if self._redacted else ""
             if MARK not in text:
                 self._copies[ref] = marshal.dumps(self._objects[ref])
                 return marshal.loads(self._copies[ref])

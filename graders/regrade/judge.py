@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 
 from clusters.errors import AssayError
 from graders.bundles.bundle import BundleDamaged, digest_of, read_bundle, unpack
+from graders.bundles.redaction import MARK
 from graders.conduct import Conduct
 from graders.kubeconfig import Access
 from graders.lab import Lab, load_lab
@@ -104,7 +105,8 @@ def _judge(
     if digest_of(text) != case.digest:
         raise BundleDamaged(f"the evidence {case.digest} was changed")
     bundle = read_bundle(text)
-    place = RecordedPlace(_order(lab, bundle, case.tasks), bundle)
+    order = _order(lab, bundle, case.tasks)
+    place = RecordedPlace(order, bundle, redacted=MARK.encode() in text)
     return plugin.judge(place, conduct)
 
 

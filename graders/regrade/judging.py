@@ -36,11 +36,17 @@ class Known(dict[str, Any]):
 class RecordedPlace:
     """What a check has to look at: the recordings of one bundle."""
 
-    def __init__(self, order: Order, bundle: Mapping[str, Any]) -> None:
-        """Show the recordings of a bundle to the checks of an order."""
+    def __init__(self, order: Order, bundle: Mapping[str, Any], *, redacted: bool) -> None:
+        """Show the recordings of a bundle to the checks of an order.
+
+        Args:
+            order: which checks, and what they know.
+            bundle: the recordings.
+            redacted: whether marks of secrets may be in it.
+        """
         self.order = order
         self._bundle = bundle
-        self._told = Told(bundle["objects"])
+        self._told = Told(bundle["objects"], redacted=redacted)
         self._replay: Replay | None = None
 
     @contextmanager
