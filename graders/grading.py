@@ -23,7 +23,7 @@ from graders.lab import Task
 from graders.messages import Kind, Order, OrderedTask, Purpose
 from graders.rendering import render_safeguards
 from graders.report import CheckResult, Outcome
-from graders.workers.family import WorkerFailed
+from graders.workers.family import WorkerFailed, ZygoteGone
 from graders.workers.pool import the_pool
 from graders.workers.process import WorkerProcess
 
@@ -129,7 +129,7 @@ class Grading:
         except (GradingError, OSError) as error:
             log.warning("attempt %s: probes may be left: %s", self._job.attempt, error)
 
-    def _run_worker(self, tasks: Sequence[Task], *, sweep: bool) -> bool:
+    def _run_worker(self, tasks: Sequence[Task], *, sweep: bool, tries: int = 3) -> bool:
         """Let a worker do what it can; return whether surely no probe is left."""
         begun: list[Task] = []
         ready = False
@@ -142,6 +142,10 @@ class Grading:
                         ready |= kind == Kind.READY
                 finally:
                     self._tell_operators(worker, tasks)
+        except ZygoteGone as failure:
+            if tries > 1:  # it had not begun, so nothing can be wrong with the checks
+                return self._run_worker(tasks, sweep=sweep, tries=tries - 1)
+            self._give_up(tasks, str(failure))
         except GradingError as failure:
             # What is known of one check is told of it; what keeps all from beginning, of all.
             self._give_up(begun[-1:] or tasks, str(failure))

@@ -89,7 +89,11 @@ def load_lab(key: Key, parent: Family, number: int) -> LoadedLab | None:
     output = os.memfd_create("output")
     try:
         request = {"do": "lab", "checks": str(key.checks), "number": number}
-        forked = parent.fork(request, [theirs.fileno(), output])
+        try:
+            forked = parent.fork(request, [theirs.fileno(), output])
+        except WorkerFailed:
+            ours.close()
+            raise
         theirs.close()
         lab = LoadedLab(key, Family(ours), forked, parent)
         try:

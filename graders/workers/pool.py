@@ -78,9 +78,9 @@ class Pool:
             GradingError: it could not be started.
             OSError: this host cannot start one more process.
         """
-        lab = self._take(order.checks) if order.purpose == "checks" else None
+        lab, worker = self._get(order, audit_log)
         try:
-            with self._start(order, audit_log, lab) as worker:
+            with worker:
                 worker.begin(order)
                 yield worker
         finally:
@@ -105,17 +105,32 @@ class Pool:
                 self._process.kill()
                 self._process.wait()
 
+    def _get(self, order: Order, audit_log: Path | None) -> tuple[LoadedLab | None, WorkerProcess]:
+        """Return a worker and the lab that it was forked from, to be given back."""
+        for _ in range(_TRIES):
+            lab = self._take(order.checks) if order.purpose == "checks" else None
+            try:
+                return lab, self._start(order, audit_log, lab)
+            except ZygoteGone:
+                if lab is not None:
+                    self._give_back(lab)
+            except BaseException:
+                if lab is not None:
+                    self._give_back(lab)
+                raise
+        raise WorkerFailed("The process that forks graders ends again and again")
+
     def _start(self, order: Order, audit_log: Path | None, lab: LoadedLab | None) -> WorkerProcess:
         access = order.access
-        if lab is not None:
-            spare = self._spares.take(Place(lab.key, access, audit_log), lab.family)
-            return spare or WorkerProcess(lab.family, {}, access, Host(access.server, audit_log))
-        details = {"checks": str(order.checks), "number": next(self._numbers)}
-        for _ in range(_TRIES):
-            with suppress(ZygoteGone):
-                host = Host(access.server, audit_log)
-                return WorkerProcess(self._the_zygote(), details, access, host)
-        raise WorkerFailed("The process that forks graders ends again and again")
+        host = Host(access.server, audit_log)
+        if lab is None:
+            details = {"checks": str(order.checks), "number": next(self._numbers)}
+            return WorkerProcess(self._the_zygote(), details, access, host)
+        spare = self._spares.take(Place(lab.key, access, audit_log), lab.family)
+        if spare is not None:
+            host.close()
+            return spare
+        return WorkerProcess(lab.family, {}, access, host)
 
     def _make_spare(self, place: Place) -> WorkerProcess | None:
         """Fork a worker for a place whose lab is loaded still."""
@@ -168,6 +183,8 @@ class Pool:
         with self._turn:
             if self._zygote is not None and not self._zygote.gone:
                 return self._zygote
+            if self._zygote is not None:
+                self._zygote.close()
             if self._process is not None:
                 self._process.kill()
                 self._process.wait()

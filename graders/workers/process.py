@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol
 from graders.errors import Cancelled
 from graders.kubeconfig import Access
 from graders.messages import Order, Receiver
-from graders.workers.family import Family, Forked, WorkerFailed
+from graders.workers.family import Family, Forked, WorkerFailed, ZygoteGone
 from graders.workers.host import Host
 
 OUTPUT_KEPT = 64 << 10
@@ -63,6 +63,7 @@ class WorkerProcess:
         self._host = host
         self._writer: threading.Thread | None = None
         self._handed_over = 0
+        self._heard = False
         with ExitStack() as resources:
             resources.callback(host.close)
             order_in, self._order_pipe = _pipe(resources)
@@ -136,6 +137,7 @@ class WorkerProcess:
         Raises:
             Cancelled: `cancel` was set.
             WorkerFailed: it is too late, dead, or prints too much.
+            ZygoteGone: it died before its first word, with the process that had forked it.
             Forged: something else came out of its pipe.
         """
         while True:
@@ -150,9 +152,11 @@ class WorkerProcess:
                 self._serve_host()
             data = _read(self._messages)
             self._drain_output()
-            yield from self._receiver.feed(data or b"")
+            for message in self._receiver.feed(data or b""):
+                self._heard = True
+                yield message
             if data == b"" or (ended and data is None):
-                raise WorkerFailed(f"The check ended its grader ({self._how_it_ended()})")
+                raise self._failure()
 
     def close(self) -> None:
         """Kill what is left of the worker."""
@@ -196,6 +200,12 @@ class WorkerProcess:
             self._output = (self._output + data)[-OUTPUT_KEPT:]
             if self._printed > OUTPUT_LIMIT:
                 raise WorkerFailed(f"The check printed more than {OUTPUT_LIMIT >> 20} MiB")
+
+    def _failure(self) -> WorkerFailed:
+        sentence = f"The check ended its grader ({self._how_it_ended()})"
+        return (
+            WorkerFailed(sentence) if self._heard or not self.family.gone else ZygoteGone(sentence)
+        )
 
     def _how_it_ended(self) -> str:
         if not has_ended(self._forked, _EXIT_SECONDS):
