@@ -37,7 +37,7 @@ def measure(quick: bool = False) -> list[Row]:
 
 
 def _rehearse(quick: bool) -> list[dict[str, Any]]:
-    only = "status-patch" if quick else "forgery"
+    only = "patched-status" if quick else "forgery"
     command = [str(Path(sys.executable).with_name("assay")), "lab", "rehearse", "--all", "--json"]
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/tmp") as home:
         done = subprocess.run(
