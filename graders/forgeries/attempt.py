@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clusters.errors import AssayError
-from graders.forgeries.forgery import Forgery, State
+from graders.forgeries.forgery import Forgery
 from graders.forgeries.intruder import intruder_at
 from graders.forgeries.work import Work
 from graders.report import CheckResult, Outcome, Report
@@ -85,8 +85,3 @@ def attempt_forgery(forgery: Forgery, scene: Scene, check: Check) -> ForgeryResu
 def names_cause(forgery: Forgery, result: CheckResult) -> bool:
     """Return whether an error says what kept the grader from looking."""
     return any(words.casefold() in result.message.casefold() for words in forgery.names)
-
-
-def is_honest(forgery: Forgery) -> bool:
-    """Return whether the tasks are honestly done where this forgery is tried."""
-    return forgery.state is State.DONE
