@@ -50,6 +50,7 @@ class Pool:
         self._labs: dict[Key, LoadedLab] = {}
         self._zygote: Family | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._folder = ""
         self._numbers = itertools.count()
         self._spares = Spares(self._make_spare)
 
@@ -104,6 +105,7 @@ class Pool:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+            _remove(self._folder)
 
     def _get(self, order: Order, audit_log: Path | None) -> tuple[LoadedLab | None, WorkerProcess]:
         """Return a worker and the lab that it was forked from, to be given back."""
@@ -188,12 +190,19 @@ class Pool:
             if self._process is not None:
                 self._process.kill()
                 self._process.wait()
-            self._zygote, self._process = _start_zygote()
+                _remove(self._folder)
+            self._folder = tempfile.mkdtemp(prefix="assay-workers-")
+            self._zygote, self._process = _start_zygote(self._folder)
             return self._zygote
 
 
-def _start_zygote() -> tuple[Family, subprocess.Popen[bytes]]:
-    folder = tempfile.mkdtemp(prefix="assay-workers-")  # the zygote removes it
+def _remove(folder: str) -> None:
+    """Remove the empty folder of a zygote that was killed; one that ended has removed it."""
+    with suppress(OSError):
+        os.rmdir(folder)
+
+
+def _start_zygote(folder: str) -> tuple[Family, subprocess.Popen[bytes]]:
     ours, theirs = Channel.pair()
     try:
         process = subprocess.Popen(
@@ -206,7 +215,7 @@ def _start_zygote() -> tuple[Family, subprocess.Popen[bytes]]:
             start_new_session=True,
         )
     except OSError:
-        os.rmdir(folder)
+        _remove(folder)
         ours.close()
         raise
     finally:
