@@ -20,10 +20,14 @@ STATE_STYLES = {
 }
 
 
+def present_state(state: CardState) -> str:
+    """Return a state as markup."""
+    return f"[{STATE_STYLES[state]}]{state}[/]"
+
+
 def present_status(slug: str, status: CardStatus) -> RenderableType:
     """Return what the card of a lab says about the lab as it is now."""
-    style = STATE_STYLES[status.state]
-    head = Text.from_markup(f"[bold]{slug}[/] [{style}]{status.state}[/]  ")
+    head = Text.from_markup(f"[bold]{slug}[/] {present_state(status.state)}  ")
     head.append(status.sentence)
     if not status.card:
         return head

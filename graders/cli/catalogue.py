@@ -1,4 +1,4 @@
-"""`assay lab list`: the labs of this installation, and what it cannot run."""
+"""`assay lab list`: the labs of this installation, their proof, and what it cannot run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from clusters.cli.cluster import provider_option
 from clusters.cli.output import err, json_option, out, print_json
 from clusters.provider import provider_named
 from graders.catalogue import LabProblem, all_labs, labs_folder
+from graders.cli.cards import present_state
 from graders.lab import Lab
+from graders.rehearsal import card_of
 
 
 @click.command(name="list")
 @provider_option
 @json_option
 def list_labs(provider_name: str, as_json: bool) -> None:
-    """Show the labs, and what this installation cannot run.
+    """Show the labs, whether they are proved, and what this installation cannot run.
 
     \b
     assay lab list
@@ -45,11 +47,16 @@ def list_labs(provider_name: str, as_json: bool) -> None:
 def _document(found: Lab | LabProblem, offered: frozenset[Capability]) -> dict[str, Any]:
     if isinstance(found, LabProblem):
         return {"slug": found.slug, "problems": list(found.problems)}
-    return {**found.to_json(), "missing_capabilities": _missing(found, offered), "problems": []}
+    return {
+        **found.to_json(),
+        "missing_capabilities": _missing(found, offered),
+        "report_card": card_of(found).to_json(),
+        "problems": [],
+    }
 
 
 def _table(labs: Sequence[Lab], offered: frozenset[Capability]) -> Table:
-    table = Table("lab", "title", "tasks", "points", "minutes", "runs here", box=None)
+    table = Table("lab", "title", "tasks", "points", "minutes", "runs here", "proved", box=None)
     for found in labs:
         missing = _missing(found, offered)
         table.add_row(
@@ -59,6 +66,7 @@ def _table(labs: Sequence[Lab], offered: frozenset[Capability]) -> Table:
             str(found.points),
             str(found.document.minutes),
             f"[yellow]no, needs {', '.join(missing)}[/]" if missing else "[green]yes[/]",
+            present_state(card_of(found).state),
         )
     return table
 
