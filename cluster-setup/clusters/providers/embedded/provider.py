@@ -168,11 +168,10 @@ class EmbeddedProvider(ClusterProvider):
         self, source: ClusterFolder, folder: ClusterFolder, spec: ClusterSpec, binaries: Binaries
     ) -> None:
         _require_space(folder.path)
+        _require_finished(source)  # before its lock, which would make its folder
         with held_port() as port:
             with source.locked():
-                former, uid = source.record(), source.uid()
-                if former is None or not uid:
-                    raise NotFound(f"there is no finished cluster {source.name!r} to copy")
+                former, uid = _require_finished(source)
                 _require_same(replace(spec, owner=former.owner), former)
                 record = replace(_new_record(spec, port), kubernetes=former.kubernetes)
                 folder.write_record(record)
@@ -260,6 +259,13 @@ def _new_record(spec: ClusterSpec, port: int) -> Record:
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         inventory=spec.inventory,
     )
+
+
+def _require_finished(folder: ClusterFolder) -> tuple[Record, str]:
+    record, uid = folder.record(), folder.uid()
+    if record is None or not uid:
+        raise NotFound(f"there is no finished cluster {folder.name!r} to copy")
+    return record, uid
 
 
 def _require_same(spec: ClusterSpec, record: Record) -> None:
