@@ -139,20 +139,20 @@ def card(labs: tuple[str, ...], everything: bool, publish: bool, as_json: bool) 
     assay lab card dra-01-claim-a-gpu --publish
     """
     found = [lab_at(str(folder)) for folder in folders_of(labs, everything)]
-    statuses = {lab: card_of(lab) for lab in found}
-    proved = all(status.is_green for status in statuses.values())
+    statuses = [(lab, card_of(lab)) for lab in found]
+    proved = all(status.is_green for _, status in statuses)
     if publish:
-        for lab, status in statuses.items():
+        for lab, status in statuses:
             if status.is_green:
                 err.print(f"Written to {publish_card(status.card, lab)}", soft_wrap=True)
     if as_json:
         documents = [
             {"lab": lab.slug, **status.to_json(), "card": status.card or None}
-            for lab, status in statuses.items()
+            for lab, status in statuses
         ]
         print_json({"true": proved, "labs": documents})
     else:
-        for lab, status in statuses.items():
+        for lab, status in statuses:
             out.print(present_status(lab.slug, status), soft_wrap=False)
     return EXIT_DONE if proved else EXIT_NO
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from clusters.binaries.lock import installed_lock
 from clusters.home import home
+from graders.digests import lab_digest
 from graders.lab import Lab
-from graders.rehearsal.digest import lab_digest
 
 SCHEMA = "assay.dev/report-card/v1"
 PUBLISHED = "report-card.json"

@@ -18,12 +18,12 @@ from clusters.errors import AssayError
 from clusters.phases import OnPhase, ignore
 from clusters.provider import Cluster, ClusterProvider, ClusterState
 from graders.attempts.rules import require_capabilities
+from graders.digests import lab_digest
 from graders.forgeries import Work
 from graders.formative.proof import try_solutions
 from graders.lab import Lab
 from graders.ledger.tables import timestamp
 from graders.lint import lint_lab
-from graders.rehearsal.digest import lab_digest
 from graders.rehearsal.forging import plan_forgeries
 from graders.rehearsal.mutation.equivalents import NAME as EQUIVALENT
 from graders.rehearsal.mutation.equivalents import Equivalents, read_equivalents

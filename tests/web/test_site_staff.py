@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 
 from graders.bundles.store import EvidenceStore
 from graders.catalogue import find_lab
+from graders.digests import lab_digest
 from graders.ledger import Effect
 from graders.rehearsal.cards import SCHEMA, store_card
-from graders.rehearsal.digest import lab_digest
 
 if TYPE_CHECKING:
     from tests.web.conftest import School

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from graders.authoring import new_lab
+from graders.digests import lab_digest
 from graders.lab import Lab, load_lab
 from graders.rehearsal.cards import (
     CardState,
@@ -20,7 +21,6 @@ from graders.rehearsal.cards import (
     publish_card,
     store_card,
 )
-from graders.rehearsal.digest import lab_digest
 
 
 @pytest.fixture(autouse=True)

@@ -84,6 +84,40 @@ def test_a_lab_that_does_not_hold_is_not_proved(labs: Path, assay_home: Path) ->
     assert not (assay_home / "report-cards" / "bad-lab.json").exists()
 
 
+def test_generated_mutants_are_noticed_in_copies_of_one_cluster(assay_home: Path) -> None:
+    assay("lab", "new", "fresh-lab")
+    what = ("drop create deployments", "change create deployments spec.replicas more", "late")
+    equivalent = "run-replicas/change create deployments metadata.labels.app other"
+    names = [*(f"run-replicas/{name}" for name in what), equivalent]
+
+    card = assay(
+        "lab", "rehearse", "fresh-lab", "--seeds=1", "--repeat=2", *(f"--only={n}" for n in names)
+    )
+
+    reference, *generated = card["runs"]
+    assert (reference["name"], reference["gradings"]) == ("reference", 2)
+    assert {run["name"] for run in generated} == set(names)
+    assert (card["true"], card["killed"], card["mutants"]) == (True, 3, 3)
+    assert card["kill_rate"] == 1.0
+    assert card["flake_rate"] == 0.0
+    assert list(card["equivalent"]) == [equivalent]
+    outcomes = {run["name"]: run["results"]["run-replicas"] for run in generated}
+    assert outcomes.pop(equivalent) == "passed"
+    assert set(outcomes.values()) == {"failed"}
+    assert {run["results"]["repair-workload"] for run in generated} == {"passed"}
+
+
+def test_what_there_is_no_time_for_is_left_out_and_no_card_is_kept(assay_home: Path) -> None:
+    assay("lab", "new", "fresh-lab")
+
+    card = assay("lab", "rehearse", "fresh-lab", "--seeds=1", "--budget=0s", code=1)
+
+    assert card["runs"] == []
+    assert card["left_out"]["solution"] == ["reference"]
+    assert not (assay_home / "report-cards" / "fresh-lab.json").exists()
+    assert assay("lab", "card", "fresh-lab", code=1)["labs"][0]["state"] == "missing"
+
+
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_rehearsal_leaves_nothing(
     provider: ClusterProvider, signal_: signal.Signals
