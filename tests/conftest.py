@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,15 @@ from clusters.spec import ClusterSpec
 
 SERVER_ACCOUNT = "nobody"
 """PostgreSQL refuses to run as root."""
+
+
+def pytest_configure() -> None:
+    """Let programs under test be interrupted, also when these tests run in the background.
+
+    A shell has what it puts there ignore SIGINT, and whatever that starts inherits it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
