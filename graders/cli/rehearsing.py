@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import click
 from rich.markup import escape
@@ -19,7 +22,7 @@ from graders.cli.authoring import all_option, folders_of
 from graders.cli.cards import present_card, present_status
 from graders.lab import Lab
 from graders.rehearsal import ReportCard, RunResult, card_of
-from graders.rehearsal.cards import publish_card, store_card
+from graders.rehearsal.cards import log_place, publish_card, store_card
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -116,7 +119,8 @@ def rehearse(
             err.print(f"[bold]{found.slug}[/] {found.version}")
         provider = provider_named(provider_name)
         on_phase = phase_printer(as_json)
-        card = rehearse_lab(found, provider, scope, on_run=_print_run, on_phase=on_phase)
+        with _logged(log_place(found.slug)):
+            card = rehearse_lab(found, provider, scope, on_run=_print_run, on_phase=on_phase)
         _keep(card, found, kept=not only, publish=publish)
         cards.append(card)
     _print_cards(cards, as_json, several=everything or len(labs) > 1)
@@ -155,6 +159,20 @@ def card(labs: tuple[str, ...], everything: bool, publish: bool, as_json: bool) 
         for lab, status in statuses:
             out.print(present_status(lab.slug, status), soft_wrap=False)
     return EXIT_DONE if proved else EXIT_NO
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Write what graders print before an error into a file: here many errors are wanted."""
+    log = logging.getLogger("graders")
+    with closing(logging.FileHandler(path, mode="w", encoding="utf-8")) as handler:
+        log.addHandler(handler)
+        log.propagate = False
+        try:
+            yield
+        finally:
+            log.propagate = True
+            log.removeHandler(handler)
 
 
 def _versions(wanted: Sequence[str]) -> tuple[str, ...]:

@@ -143,6 +143,13 @@ def _stored(path: Path) -> Iterator[Document]:
         yield card
 
 
+def log_place(slug: str) -> Path:
+    """Return the file for what the graders of a lab's newest rehearsal print."""
+    path = _newest_place(slug).with_suffix(".log")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
 def _folder() -> Path:
     return home() / "report-cards"
 

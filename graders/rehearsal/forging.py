@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
+from graders.api import ApiServer
+from graders.discovery import Discovery
+from graders.errors import GradingError
 from graders.forgeries import Forgery, ForgeryResult, State, Work, attempt_forgery, forgeries
 from graders.forgeries import Scene as ForgeryScene
 from graders.forgeries.states import bring_about
@@ -15,6 +19,8 @@ from graders.runner import grade
 
 AT_MOST = 12
 """Forgeries on one cluster: with fewer a rehearsal takes longer, with more it is one long run."""
+_UNDONE_SECONDS = 60.0
+_POLL_SECONDS = 0.5
 
 
 def plan_forgeries(seed: int, kubernetes: str = "") -> list[PlannedRun]:
@@ -59,8 +65,27 @@ def try_forgeries(
     yield before
     outcomes = {result.task: result.outcome for result in before.results}
     there = ForgeryScene(scene.cluster.kubeconfig, outcomes, work)
+    served = _served(scene)
     for one in chosen:
         yield attempt_forgery(one, there, lambda: grade(job))
+        if not one.lasting:
+            _wait_for(lambda: _served(scene) == served)
+
+
+def _served(scene: Scene) -> set[str]:
+    """Return every kind that is served, which a forgery may have handed to another server."""
+    try:
+        with ApiServer.from_file(scene.cluster.grader_kubeconfig) as api:
+            return {f"{found.api_version} {found.kind}" for found in Discovery().types(api)}
+    except GradingError:
+        return set()
+
+
+def _wait_for(holds: Callable[[], bool]) -> None:
+    """Wait until what was undone is so; what never is shows in what comes next."""
+    deadline = time.monotonic() + _UNDONE_SECONDS
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
 
 
 def _batches(state: State) -> Iterator[list[Forgery]]:
