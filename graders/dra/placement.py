@@ -19,6 +19,11 @@ from graders.view import ClusterView
 
 SETTLE_SECONDS = 5.0
 """How long a Pod that was only just created may take to run."""
+_NAMED = {
+    "resourceClaimName": "ResourceClaim",
+    "resourceClaimTemplateName": "ResourceClaimTemplate",
+}
+"""What a Pod can name as the origin of a claim."""
 
 Object = Mapping[str, Any]
 
@@ -84,9 +89,26 @@ def running_pod(cluster: ClusterView, name: str, namespace: str) -> Object:
 def _blame_hindrance(cluster: ClusterView, name: str, namespace: str, failed: CheckFailed) -> None:
     """Call it an error of ours when the scheduler has not looked at a Pod that waits for it."""
     pod = cluster.find("Pod", name, namespace)
-    if pod is not None and is_overlooked(pod):
-        why = hindrance(cluster, pod)
-        raise GradingError(f"The scheduler has not looked at the Pod {name}: {why}") from failed
+    if pod is None or not is_overlooked(pod):
+        return
+    _expect_what_it_names(cluster, pod)
+    why = hindrance(cluster, pod)
+    raise GradingError(f"The scheduler has not looked at the Pod {name}: {why}") from failed
+
+
+def _expect_what_it_names(cluster: ClusterView, pod: Object) -> None:
+    """Fail where a Pod waits for what nobody made: the scheduler passes over it without a word."""
+    namespace = pod["metadata"]["namespace"]
+    for entry in pod["spec"].get("resourceClaims") or ():
+        for key, kind in _NAMED.items():
+            name = entry.get(key)
+            expect(
+                not name or cluster.find(kind, name, namespace) is not None,
+                f"The Pod {namespace}/{pod['metadata']['name']} does not run",
+                expected=f"{kind} {name}, which the Pod names",
+                found="none of this name",
+                hint=f"kubectl get {kind.lower()}s --namespace {namespace}",
+            )
 
 
 def _runs(pod: Object) -> bool:

@@ -43,6 +43,14 @@ def test_a_pod_without_claims_is_no_trainer(desk: Desk) -> None:
     desk.expect_failed("claim-devices", "does not use the devices")
 
 
+def test_a_pod_whose_template_nobody_made_is_not_done_and_no_error_of_ours(desk: Desk) -> None:
+    """The scheduler passes over such a Pod without a word."""
+    pod = desk.variant["trainer"]
+    desk.create(desk.pod(pod, pod))
+
+    desk.expect_failed("claim-devices", f"ResourceClaimTemplate {pod}, which the Pod names")
+
+
 @pytest.mark.parametrize("identity", [(), AS_SCHEDULER], ids=["as-learner", "as-scheduler"])
 def test_a_claim_allocated_and_a_pod_bound_by_hand_do_not_count(
     desk: Desk, identity: tuple[str, ...]
