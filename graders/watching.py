@@ -150,14 +150,16 @@ class AuthorsAttempt:
 _HINT = "what is set up at the start shows in a new attempt: watch again with --fresh"
 
 
-def changes(folder: Path, again: Callable[[], bool] = lambda: False) -> Iterator[list[Path]]:
+def changes(
+    folder: Path, before: Stamps, again: Callable[[], bool] = lambda: False
+) -> Iterator[list[Path]]:
     """Yield the files of a lab that changed, each time that some did; [] to look at all again.
 
     Args:
         folder: of the lab.
+        before: the stamps of what was looked at last, taken before that look began.
         again: asked ten times a second whether everything is to be looked at.
     """
-    before = stamps(folder)
     while True:
         time.sleep(POLL_SECONDS)
         now = stamps(folder)

@@ -20,7 +20,7 @@ from graders.catalogue import lab_folder_at
 from graders.cli.learning import exit_code_of
 from graders.ledger import Attempt, open_ledger
 from graders.presentation import present_report
-from graders.watching import AuthorsAttempt, Look, author_called, changes
+from graders.watching import AuthorsAttempt, Look, author_called, changes, stamps
 
 
 @click.command()
@@ -90,8 +90,10 @@ def _look_once(own: AuthorsAttempt, attempt: Attempt, tasks: tuple[str, ...], as
 
 
 def _watch(own: AuthorsAttempt, attempt: Attempt, tasks: tuple[str, ...], folder: Path) -> None:
+    folder = folder.resolve()
+    before = stamps(folder)
     _print_look(own, own.look(attempt, only=tasks), [])
-    for changed in changes(folder.resolve(), _enter_pressed):
+    for changed in changes(folder, before, _enter_pressed):
         _print_look(own, own.look(attempt, changed, tasks), changed)
 
 
