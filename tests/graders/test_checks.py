@@ -72,7 +72,7 @@ def test_probes_wait_as_the_page_says() -> None:
 def test_the_examples_run(
     write_lab: Callable[..., Lab], make_job: Callable[..., GradingJob]
 ) -> None:
-    claim, quota, baseline = EXAMPLES
+    claim, matching, quota, baseline = EXAMPLES
     files = {"test_quota.py": quota, "baseline.py": baseline}
     lab = write_lab(claim, files=files, claim_a_gpu=30, quota=30)
 
@@ -81,6 +81,7 @@ def test_the_examples_run(
     assert (first.outcome, first.message) == (Outcome.FAILED, "There is no Pod lab/trainer")
     assert second.outcome is Outcome.ERROR  # nobody made its namespace, and a probe must have one
     assert 'namespaces "lab" not found' in second.message
+    compile(matching, "test_report.py", "exec")
     compile(baseline, "baseline.py", "exec")
 
 

@@ -15,7 +15,8 @@ from werkzeug.routing import Rule
 from graders.report import CheckResult, Outcome
 
 if TYPE_CHECKING:
-    from tests.web.conftest import FakeHub, School
+    from tests.web.conftest import School
+    from tests.web.fake_hub import FakeHub
 
 PREFIX = "/services/web"
 LAB = f"{PREFIX}/labs/claim-a-gpu"

@@ -12,7 +12,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 if TYPE_CHECKING:
-    from tests.web.conftest import FakeHub, School
+    from tests.web.conftest import School
+    from tests.web.fake_hub import FakeHub
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PREFIX = "/services/web"

@@ -13,7 +13,8 @@ from graders.ledger import Attempt, AttemptState, open_ledger, timestamp
 from web.app import create_app
 
 if TYPE_CHECKING:
-    from tests.web.conftest import FakeHub, School
+    from tests.web.conftest import School
+    from tests.web.fake_hub import FakeHub
 
 LAB = "/services/web/labs/claim-a-gpu"
 

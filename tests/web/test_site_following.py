@@ -15,7 +15,8 @@ from playwright.sync_api import Page, Route, expect, sync_playwright
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
-    from tests.web.conftest import FakeHub, School
+    from tests.web.conftest import School
+    from tests.web.fake_hub import FakeHub
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LAB = "/services/web/labs/claim-a-gpu"

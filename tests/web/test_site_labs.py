@@ -16,7 +16,8 @@ from graders.report import CheckResult, Outcome
 from web.app import create_app
 
 if TYPE_CHECKING:
-    from tests.web.conftest import FakeHub, School
+    from tests.web.conftest import School
+    from tests.web.fake_hub import FakeHub
 
 PREFIX = "/services/web"
 LAB = f"{PREFIX}/labs/claim-a-gpu"

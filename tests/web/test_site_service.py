@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from tests.web.conftest import FakeHub
+    from tests.web.fake_hub import FakeHub
 
 START_SECONDS = 60
 

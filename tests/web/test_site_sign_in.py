@@ -18,7 +18,7 @@ from web.database import open_web_database
 from web.settings import Settings
 
 if TYPE_CHECKING:
-    from tests.web.conftest import FakeHub
+    from tests.web.fake_hub import FakeHub
 
 PREFIX = "/services/web"
 PROGRESS = f"{PREFIX}/progress"

@@ -37,7 +37,10 @@ def hide():
 
 def play(script: str, note: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", _PREPARATION + script, str(note)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _PREPARATION + script, str(note)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -57,9 +60,7 @@ def test_a_process_that_hides_from_its_worker_ends_with_it(tmp_path: Path) -> No
         """
 offspring = Offspring()
 child = offspring.fork(hide)
-while len(note.read_text().split() if note.exists() else ()) < 2:
-    time.sleep(0.01)
-
+sys.stdin.readline()
 print(offspring.end(child.pid), flush=True)
 time.sleep(1000)
 """,
@@ -68,7 +69,10 @@ time.sleep(1000)
     hidden, worker = noted(note, 2)
     assert hidden.ppid() not in (worker.pid, 1), "it does not hide, so this tests nothing"
 
+    assert zygote.stdin is not None
     assert zygote.stdout is not None
+    zygote.stdin.write("end it\n")
+    zygote.stdin.flush()
     assert zygote.stdout.readline() == "SIGKILL\n"
 
     gone, alive = psutil.wait_procs([hidden, worker], timeout=10)
