@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 _COMMANDS = {
+    "appeal": "graders.cli.learning:appeal",
     "card": "graders.cli.rehearsing:card",
     "check": "graders.cli.learning:check",
     "finish": "graders.cli.learning:finish",
@@ -45,6 +46,7 @@ def lab() -> None:
     As a learner                 assay lab list
                                  assay lab start dra-01-claim-a-gpu
                                  assay lab check
+                                 assay lab appeal TASK "why the verdict is wrong"
                                  assay lab finish
     As an author                 assay lab new my-lab --title "My lab"
                                  assay lab lint my-lab

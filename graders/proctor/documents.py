@@ -193,6 +193,18 @@ class ExportDocument(_Document):
     reports: list[SignedReportDocument]
 
 
+class EvidenceDocument(_Document):
+    """What the checks of one report were told, see `graders.bundles.bundle`."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+
+    schema_: Literal["assay.dev/evidence/v1"] = Field(alias="schema")
+    tasks: dict[str, Any]
+    """By task: outcome, message, seconds, and the recording of the check."""
+    objects: dict[str, Any]
+    """What was said, by the name that the recordings use."""
+
+
 class VerificationDocument(_Document):
     """Whether the ledger still says what the proctor signed."""
 

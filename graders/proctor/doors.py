@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ID = r"^[0-9A-Za-z-]{1,64}$"
 """Of attempts, reports and appeals; nothing else is looked up."""
 Id = Annotated[str, Path(pattern=ID)]
+ReportId = Annotated[str, Path(pattern=ID)]
 Slug = Annotated[str, Path(pattern=SLUG)]
 
 HUB_TOKEN = APIKeyHeader(

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
+from clusters.errors import NotFound
+from graders.bundles.bundle import read_bundle
+from graders.bundles.store import EvidenceStore
 from graders.catalogue import find_lab
-from graders.ledger import export_attempt
+from graders.ledger import Ledger, export_attempt
 from graders.proctor.documents import (
     AttemptDocument,
+    EvidenceDocument,
     ExportDocument,
     LabAttemptsQuery,
     ReportCardDocument,
     VerificationDocument,
 )
-from graders.proctor.doors import OfStaff, Slug, Staff, the_proctor
+from graders.proctor.doors import OfStaff, ReportId, Slug, Staff, the_proctor
 from graders.proctor.openapi import refusals
 from graders.rehearsal.cards import card_of
 
@@ -46,11 +50,31 @@ async def report_card(request: Request, slug: Slug, staff: Staff) -> JSONRespons
     return JSONResponse(status.to_json())
 
 
+@router.get(
+    "/attempts/{id}/reports/{report}/evidence",
+    response_model=EvidenceDocument,
+    responses=refusals(403, 404),
+)
+async def evidence(request: Request, attempt: OfStaff, report: ReportId) -> JSONResponse:
+    """Return everything that the checks of a report were told; it gives answers away."""
+    ledger = the_proctor(request).ledger
+    return JSONResponse(await asyncio.to_thread(_evidence, ledger, attempt.id, report))
+
+
 @router.get("/attempts/{id}/export", response_model=ExportDocument, responses=refusals(403, 404))
 async def export(request: Request, attempt: OfStaff) -> JSONResponse:
     """Return everything that was signed about an attempt, to be verified anywhere."""
     ledger = the_proctor(request).ledger
     return JSONResponse(await asyncio.to_thread(export_attempt, ledger, attempt.id))
+
+
+def _evidence(ledger: Ledger, attempt: str, report: str) -> dict[str, Any]:
+    for found in ledger.reports(attempt):
+        if found.id == report and found.evidence:
+            return read_bundle(EvidenceStore().get(found.evidence))
+        if found.id == report:
+            raise NotFound("no evidence was kept of this report")
+    raise NotFound("this attempt has no such report")
 
 
 @router.get("/ledger/verification", response_model=VerificationDocument, responses=refusals(403))

@@ -60,7 +60,11 @@ class Platform:
         return started
 
     def add_learner(self, name: str) -> None:
-        self.passwords[name] = self.document("account", "add", name)["password"]
+        self.add_account(name, "learner")
+
+    def add_account(self, name: str, role: str) -> None:
+        made = self.document("account", "add", name, "--role", role)
+        self.passwords[name] = made["password"]
 
     def stranger(self, name: str) -> LearnerSession:
         self._sessions.append(LearnerSession(self.url, name))

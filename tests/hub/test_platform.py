@@ -188,15 +188,35 @@ def test_a_task_that_is_not_there_is_one_sentence(kernel: NotebookKernel) -> Non
     )
 
 
+def headers_of(platform: Platform, name: str) -> dict[str, str]:
+    return {"Authorization": f"token {platform.session(name).api_token()}"}
+
+
 def test_somebody_elses_attempt_does_not_exist(platform: Platform, started: object) -> None:
+    platform.add_learner("eve")
     attempt = platform.attempts("learner")[0]["id"]
-    headers = {"Authorization": f"token {platform.session('instructor').api_token()}"}
+    headers = headers_of(platform, "eve")
     url = f"{platform.url}/services/proctor/attempts"
 
     assert httpx.get(url, headers=headers).json() == []
     assert httpx.get(f"{url}/{attempt}", headers=headers).status_code == 404
     assert httpx.post(f"{url}/{attempt}/finish", headers=headers).status_code == 404
     assert platform.attempts("learner")[0]["state"] == "open"
+
+
+def test_instructors_and_certifiers_read_it_and_finish_it_not(
+    platform: Platform, started: object
+) -> None:
+    platform.add_account("carol", "certifier")
+    attempt = platform.attempts("learner")[0]["id"]
+    url = f"{platform.url}/services/proctor"
+
+    for name, finish in (("instructor", 404), ("carol", 403)):
+        headers = headers_of(platform, name)
+        assert httpx.get(f"{url}/attempts/{attempt}", headers=headers).status_code == 200
+        assert httpx.get(f"{url}/ledger/verification", headers=headers).json()["true"]
+        assert httpx.post(f"{url}/attempts/{attempt}/finish", headers=headers).status_code == finish
+    assert "Verify it all" in platform.session("carol").page("/services/web/ledger").text
 
 
 @pytest.mark.parametrize("lab", ["needs-gpu", "no-such-lab"])

@@ -1,4 +1,4 @@
-"""Verdicts survive what happens to processes and databases; `benchmarks/faults.py` goes on longer."""
+"""No verdict is lost when processes and databases fail; `benchmarks/faults.py` goes on longer."""
 
 from __future__ import annotations
 

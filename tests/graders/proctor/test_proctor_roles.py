@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from graders.bundles.store import EvidenceStore
 from graders.ledger.statements import Effect
 
 if TYPE_CHECKING:
@@ -82,6 +83,22 @@ def test_only_an_instructor_judges(checked: Running, who: str) -> None:
     assert {answer.status_code for answer in answers} == {403}
     assert checked.attempts.ledger.overrides() == []
     assert checked.attempts.ledger.appeal(case["id"]).open
+
+
+def test_the_evidence_of_a_report_is_for_those_who_judge(checked: Running) -> None:
+    digest = EvidenceStore().put(b'{"schema":"assay.dev/evidence/v1","tasks":{},"objects":{}}')
+    [kept] = checked.attempts.ledger.reports("ada-tiny")
+    told = kept.model_copy(update={"id": "with-evidence", "evidence": digest})
+    checked.attempts.ledger.append(told)
+    path = "/attempts/ada-tiny/reports"
+    with checked.as_("grace") as grace, checked.as_("ada") as ada:
+        answer = grace.get(f"{path}/with-evidence/evidence")
+        missing = [grace.get(f"{path}/{id}/evidence") for id in (kept.id, "no-such")]
+        own = ada.get(f"{path}/with-evidence/evidence")
+
+    assert answer.json()["schema"] == "assay.dev/evidence/v1"
+    assert [refused.status_code for refused in missing] == [404, 404]
+    assert own.status_code == 403
 
 
 def test_a_certifier_works_on_no_lab(checked: Running) -> None:
