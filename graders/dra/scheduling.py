@@ -9,7 +9,7 @@ server kept it as the scheduler wrote it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from graders import waiting
@@ -105,7 +105,8 @@ def confirm_refusal(cluster: ClusterView, pod: Object) -> None:
         refusals = waiting.wait_until(words, _AUDIT_SECONDS, "")
     except CheckFailed as failed:
         raise AuditIncomplete(
-            f"The audit log does not say that the scheduler refused the Pod {_place(pod)}"
+            f"The audit log does not say that the scheduler refused the probe {_place(pod)}"
+            + _instead(_writes(cluster, "pods", pod))
         ) from failed
     for refusal in refusals:
         if not _ABOUT_CLAIMS.search(refusal):
@@ -113,6 +114,13 @@ def confirm_refusal(cluster: ClusterView, pod: Object) -> None:
                 "Somebody kept the probe from its node, and not its claim: the scheduler says: "
                 f"{refusal}"
             )
+
+
+def _instead(writes: Iterable[AuditEvent]) -> str:
+    """Say who else wrote that no node fits; empty where nobody did."""
+    said = (event for event in writes if is_unschedulable(event.request))
+    others = sorted({_author(event) for event in said if not _is_by_scheduler(event)})
+    return f", but {' and '.join(others)} wrote so" if others else ""
 
 
 def _refusals(pod: Object) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -79,6 +80,12 @@ def test_a_killed_control_plane_comes_back_with_its_objects(
     assert platform.clusters()[0]["uid"] == cluster["uid"]
 
 
+def gradings(platform: Platform) -> int:
+    """Return how many checks the proctor says are running."""
+    said = httpx.get(f"{platform.url}/services/proctor/metrics").text
+    return int(float(re.findall(r"^assay_gradings_running (\S+)$", said, re.MULTILINE)[0]))
+
+
 def test_a_proctor_killed_during_a_check_counts_nothing_and_says_so(
     platform: Platform, learner: LearnerSession
 ) -> None:
@@ -89,12 +96,13 @@ def test_a_proctor_killed_during_a_check_counts_nothing_and_says_so(
     with kernel_of(platform, learner) as kernel, ThreadPoolExecutor(1) as background:
         check = background.submit(kernel.run, "%check wait-for-ever")
         proctor = platform.process("graders.proctor")
-        (worker,) = wait_for(proctor.children, "running check")
+        wait_for(lambda: gradings(platform) == 1, "running check")
+        graders = proctor.children(recursive=True)
         kill(proctor)
         said = check.result(timeout=90)
 
         assert "the grader restarted; nothing was counted; run %check again" in said
-        wait_for(lambda: not worker.is_running(), "end of the orphaned check", 15)
+        wait_for(lambda: not any(map(psutil.Process.is_running, graders)), "end of graders", 15)
         assert platform.document("attempt", "show", attempt) == before
         assert "✗ write-a-note" in kernel.run("%check write-a-note")
 
