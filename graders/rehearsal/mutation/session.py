@@ -17,6 +17,7 @@ from graders.rehearsal.mutation.undo import Former, without_traces
 from graders.rehearsal.mutation.upstream import Upstream
 from graders.rehearsal.mutation.writes import Request, Target, Verb, Write
 
+_NOT_FOUND = 404
 _DECOY = "-decoy"
 _ELSEWHERE = ("default", "kube-public")
 
@@ -41,16 +42,16 @@ class Session(ABC):
 
     def _write_of(self, request: Request) -> Write | None:
         verb, target = request.verb, Target.of_path(request.path)
-        if verb is None or target is None or (verb is Verb.DELETE and self._has_owner(target)):
+        if verb is None or target is None or (verb is Verb.DELETE and self._goes_anyway(target)):
             return None
         self._counts[verb, target.kind] += 1
         number = self._counts[verb, target.kind]
         return Write(verb, target, number, self._document_of(request))
 
-    def _has_owner(self, target: Target) -> bool:
+    def _goes_anyway(self, target: Target) -> bool:
         """Return whether an object goes with its owner: whether it is deleted itself is chance."""
-        _, found = self.upstream.ask("GET", target.path)
-        return "ownerReferences" in (found.get("metadata") or {})
+        status, found = self.upstream.ask("GET", target.path)
+        return status == _NOT_FOUND or "ownerReferences" in (found.get("metadata") or {})
 
     def _document_of(self, request: Request) -> object:
         if not request.is_binary:

@@ -11,6 +11,8 @@ from graders.rehearsal.mutation.writes import Target, Verb, Write
 
 _GONE_SECONDS = 20.0
 _POLL_SECONDS = 0.1
+_CONFLICT = 409
+_TRIES = 10
 _TRACES = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation")
 _LIFE = ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "finalizers")
 _TAKEN_BACK = {"propagationPolicy": "Background", "gracePeriodSeconds": 0}
@@ -61,13 +63,14 @@ class Former:
         return ""
 
     def _restore(self, upstream: Upstream, found: dict[str, Any]) -> str:
-        status, now = upstream.ask("GET", self.target.path)
-        if status >= 400:
-            return _refusal(self.target, now)
-        version = now["metadata"]["resourceVersion"]
-        metadata = {**found["metadata"], "resourceVersion": version}
-        before = {**found, "metadata": metadata}
-        status, answer = upstream.ask("PUT", self.target.path, before)
+        for _ in range(_TRIES):  # controllers write, too
+            status, answer = upstream.ask("GET", self.target.path)
+            if status < 400:
+                version = answer["metadata"]["resourceVersion"]
+                before = {**found, "metadata": {**found["metadata"], "resourceVersion": version}}
+                status, answer = upstream.ask("PUT", self.target.path, before)
+            if status != _CONFLICT:
+                break
         return _refusal(self.target, answer) if status >= 400 else ""
 
     def _create_again(self, upstream: Upstream, found: dict[str, Any]) -> str:
@@ -79,7 +82,7 @@ class Former:
             anew["spec"] = {k: v for k, v in anew["spec"].items() if k != "nodeName"}
         collection = replace(self.target, name="", subresource="")
         status, answer = upstream.ask("POST", collection.path, anew)
-        return _refusal(collection, answer) if status >= 400 and status != 409 else ""
+        return _refusal(collection, answer) if status >= 400 and status != _CONFLICT else ""
 
 
 def without_traces(document: dict[str, Any]) -> dict[str, Any]:
