@@ -3,7 +3,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup up down test check fix tour bench screenshots lock clean
+.PHONY: help setup up down test test-kind check fix tour bench screenshots lock protos clean
 .DEFAULT_GOAL := help
 
 help:            ## Show this
@@ -21,6 +21,11 @@ down:            ## Stop the platform
 test: setup check   ## Check style and types, run every test
 	pytest
 
+test-kind: setup  ## Test on clusters of containers; sets Docker and the node image up where they are missing
+	@assay doctor --provider kind --fix --yes
+	@assay images build
+	pytest -m kind --timeout 900
+
 check: .venv/.installed   ## Style, types, layers, spelling
 	ruff check .
 	ruff format --check .
@@ -36,7 +41,7 @@ tour: setup      ## Play the whole story without a browser, step by step with ti
 	@assay tour
 
 bench: setup     ## Measure beside peers
-	python benchmarks/cluster_start.py
+	python benchmarks/clusters.py
 	python benchmarks/grading.py
 
 screenshots: setup   ## Take the pictures of docs/images anew, in a real browser
@@ -46,6 +51,9 @@ lock: .venv/.installed    ## Write requirements.lock and package-lock.json anew
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		--group dev --extra postgresql pyproject.toml -o requirements.lock
 	npm install --package-lock-only
+
+protos: .venv/.installed  ## Make the messages of the kubelet's interfaces anew from their .proto files
+	cd cluster-setup && python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. clusters/accelerators/plugin/api/*.proto
 
 clean:           ## Remove what setup installed here (never clusters, results or the cache)
 	rm -rf .venv node_modules

@@ -41,6 +41,7 @@ SETTLE_SECONDS = 10.0
 """From the last change until memory is read: what a learner's idle cluster holds."""
 CLAIMS_PER_ROUND = 5
 _DEADLINE = 120.0
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PODS = "/api/v1/namespaces/default/pods"
 _TEMPLATES = "/apis/resource.k8s.io/v1/namespaces/default/resourceclaimtemplates"
 
@@ -107,7 +108,7 @@ def _until_a_pod_is_taken(
         while time.monotonic() - began < _DEADLINE:
             if api is None and peer.kubeconfig().exists():
                 with contextlib.suppress(OSError, KeyError, TypeError, yaml.YAMLError):
-                    api = stack.enter_context(_client(peer.kubeconfig()))
+                    api = stack.enter_context(client_of(peer.kubeconfig()))
             if api and _takes_a_pod(api):
                 yield api
                 return
@@ -119,9 +120,9 @@ def _until_a_pod_is_taken(
 
 
 def _takes_a_pod(api: httpx.Client) -> bool:
-    pod = _pod("first", claim=False)
+    first = pod("first", claim=False)
     with contextlib.suppress(httpx.TransportError):
-        return api.post(_PODS, json=pod).status_code == httpx.codes.CREATED
+        return api.post(_PODS, json=first).status_code == httpx.codes.CREATED
     return False
 
 
@@ -146,7 +147,7 @@ def _claim_to_running(api: httpx.Client, index: int) -> float:
     }
     began = time.monotonic()
     api.post(_TEMPLATES, json=template).raise_for_status()
-    api.post(_PODS, json=_pod(name, claim=True)).raise_for_status()
+    api.post(_PODS, json=pod(name, claim=True)).raise_for_status()
     while time.monotonic() - began < _DEADLINE:
         if api.get(f"{_PODS}/{name}").json()["status"]["phase"] == "Running":
             return time.monotonic() - began
@@ -154,7 +155,8 @@ def _claim_to_running(api: httpx.Client, index: int) -> float:
     raise click.ClickException("a Pod with a claim did not run")
 
 
-def _pod(name: str, *, claim: bool) -> dict[str, Any]:
+def pod(name: str, *, claim: bool) -> dict[str, Any]:
+    """Return a Pod, with a claim by the template of its name where it is to have one."""
     container: dict[str, Any] = {"name": "main", "image": "bench"}
     spec: dict[str, Any] = {"containers": [container]}
     if claim:
@@ -168,9 +170,9 @@ def _memory(peer: Peer) -> tuple[float, float]:
     return sum(i.rss for i in infos) / 2**20, sum(i.pss for i in infos) / 2**20
 
 
-def _client(kubeconfig: Path) -> httpx.Client:
+def client_of(kubeconfig: Path) -> httpx.Client:
     """Return a client for either peer: one gives files, the other embeds their content."""
-    document = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+    document = yaml.load(kubeconfig.read_bytes(), Loader=_LOADER)
     cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
     context = ssl.create_default_context(cadata=_content(cluster, "certificate-authority"))
     with tempfile.NamedTemporaryFile("w") as pair:

@@ -172,6 +172,8 @@ def _shown_target(row: Row) -> str:
 
 
 def _shown(number: float, unit: str) -> str:
+    if not math.isfinite(number):
+        return "never" if math.isinf(number) else "-"
     return f"{number:,.{_decimals(number)}f} {unit}".rstrip()
 
 
@@ -181,5 +183,6 @@ def _decimals(number: float) -> int:
     return 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2
 
 
-def _rounded(number: float) -> float:
-    return number if math.isnan(number) else round(number, 4)
+def _rounded(number: float) -> float | None:
+    """Return a number as JSON has it, where there is nothing that is no number."""
+    return round(number, 4) if math.isfinite(number) else None

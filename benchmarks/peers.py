@@ -13,7 +13,7 @@ import httpx
 import psutil
 import yaml
 
-from clusters.accelerators import device_class, node_objects, resource_slices
+from clusters.accelerators import device_classes, node_objects, resource_slices
 from clusters.binaries import ensure_binaries
 from clusters.inventory import default_inventory
 from clusters.providers.embedded import EmbeddedProvider
@@ -148,7 +148,8 @@ class Kwokctl(Peer):
         resources = "/apis/resource.k8s.io/v1"
         for devices in resource_slices(inventory, "bench"):
             api.post(f"{resources}/resourceslices", json=devices).raise_for_status()
-        api.post(f"{resources}/deviceclasses", json=device_class(inventory)).raise_for_status()
+        for one in device_classes(inventory):
+            api.post(f"{resources}/deviceclasses", json=one).raise_for_status()
 
     def _kwokctl(self, verb: str) -> list[str]:
         config = str(self.folder / "kwokctl.yaml")

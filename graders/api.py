@@ -26,6 +26,7 @@ _WRITE_SECONDS = 35.0
 _PAGE = 500
 FETCH_LIMIT = 1 << 20
 """Bytes of an answer that is no object of the API."""
+_NOT_MODIFIED = 304
 _STALE_LIST = 410
 """The page token is too old: the list must be read again from the start."""
 
@@ -107,6 +108,29 @@ class ApiServer:
             GradingError: the server could not be asked.
         """
         return self._request("GET", path, query, accept=accept)
+
+    def get_unless(self, path: str, etag: str, accept: str = "") -> tuple[dict[str, Any], str]:
+        """Read a path unless it still is what it was.
+
+        Args:
+            path: one whose answers have an ETag.
+            etag: of the answer that is known; empty where none is.
+            accept: media types that are understood.
+
+        Returns:
+            The answer and its ETag; an empty answer where nothing changed.
+
+        Raises:
+            GradingError: as of `get`.
+        """
+        headers = {**self._headers, **({"Accept": accept} if accept else {})}
+        if etag:
+            headers["If-None-Match"] = etag
+        answer = self._send("GET", path, None, headers=headers)
+        if etag and answer.status == _NOT_MODIFIED:
+            return {}, etag
+        found = read_answer("GET", answer.status, answer.content)
+        return found, answer.headers.get("etag", "")
 
     def post(
         self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None

@@ -17,6 +17,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from clusters.snapshots import RESTORED_AT, TAKEN_AT, TRACE_ACTOR, TRACE_RESOURCE
 from graders.errors import AuditIncomplete
 
 OpenLog = Callable[[], Iterator[BinaryIO]]
@@ -58,6 +59,8 @@ class AuditEvent:
     """Body of the request, where the audit policy keeps it."""
     response: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Body of the answer, where the audit policy keeps it."""
+    ended: str = ""
+    """When it was answered; as `time`. Empty in evidence of before this was kept."""
 
     @property
     def succeeded(self) -> bool:
@@ -130,6 +133,38 @@ class AuditQuery:
         return tuple(f'"{w}"'.encode() for w in wanted if w and _PLAIN_WORD.fullmatch(w))
 
 
+@dataclass(frozen=True)
+class Undone:
+    """A time whose deeds were undone, since the cluster was taken back to how it was before."""
+
+    since: str
+    """RFC 3339 with microseconds, UTC, as all of the log's times are."""
+    until: str
+
+    def __contains__(self, moment: str) -> bool:
+        """Whether what ended then was undone."""
+        return self.since < moment <= self.until
+
+
+TRACES = AuditQuery(
+    verb="create", resource=TRACE_RESOURCE, actor=TRACE_ACTOR, succeeded=None, subresource=""
+)
+"""Finds what a restore leaves in the log, among others."""
+
+
+def undone_by(event: AuditEvent) -> Undone | None:
+    """Return what was undone by the restore that an event tells of; None where it tells of none.
+
+    Only the platform's own word counts: a learner may write the same annotations, or pretend to be
+    the platform, but then the log names the learner.
+    """
+    if not TRACES.accepts(event) or event.impersonated:
+        return None
+    told = _metadata(event.request).get("annotations") or {}
+    since, until = str(told.get(TAKEN_AT, "")), str(told.get(RESTORED_AT, ""))
+    return Undone(since, until) if since and until else None
+
+
 class EventLog(Protocol):
     """Tells what happened in one cluster, and since when it knows."""
 
@@ -151,17 +186,30 @@ class AuditLog:
         self._open: OpenLog = partial(open_log, log) if isinstance(log, Path) else log
 
     def events(self, query: AuditQuery) -> Iterator[AuditEvent]:
-        """Yield the wanted events in the order of the log.
+        """Yield the wanted events in the order of the log, without those that were undone.
+
+        Where the cluster was taken back to a snapshot, what was done since that snapshot never
+        happened to the objects that are there now: it is nobody's fault and nobody's merit.
 
         Raises:
             AuditIncomplete: there is no log, or it cannot be read.
         """
-        for line in self._lines():
-            if not query.may_accept(line):
-                continue
-            event = parse_event(line)
-            if event is not None and query.accepts(event):
+        for event in self._all(query):
+            if query.accepts(event) and not any(event.ended in period for period in self.undone):
                 yield event
+
+    @cached_property
+    def undone(self) -> tuple[Undone, ...]:
+        """What was undone; looked up once, since nobody takes a cluster back that is graded.
+
+        Raises:
+            AuditIncomplete: there is no log, or it cannot be read.
+        """
+        return tuple(filter(None, map(undone_by, self._all(TRACES))))
+
+    def _all(self, query: AuditQuery) -> Iterator[AuditEvent]:
+        lines = filter(query.may_accept, self._lines())
+        return filter(None, map(parse_event, lines))
 
     def begins_at(self) -> str:
         """Return when the first event that is left happened; RFC 3339, empty where there is none.
@@ -169,7 +217,7 @@ class AuditLog:
         Raises:
             AuditIncomplete: there is no log, or it cannot be read.
         """
-        first = next(self.events(AuditQuery(succeeded=None)), None)
+        first = next(self._all(AuditQuery(succeeded=None)), None)
         return "" if first is None else first.time
 
     def _lines(self) -> Iterator[bytes]:
@@ -247,6 +295,7 @@ def _event(document: Mapping[str, Any]) -> AuditEvent:
         name=reference.get("name", "") or _metadata(response).get("name", ""),
         uid=_uid(reference, request, response),
         code=(document.get("responseStatus") or {}).get("code", 0),
+        ended=document.get("stageTimestamp", ""),
         request=request,
         response=response,
     )

@@ -1,10 +1,11 @@
-"""Digests of what decides a verdict: the lab, and the grader that runs its checks."""
+"""What decides a verdict: digests of the lab and of the grader that runs its checks, a version."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 _DECIDES = ("lab.yaml", "inventory.yaml", "manifests", "checks", "solution", "mutants")
@@ -26,6 +27,12 @@ def grader_digest() -> str:
     return _digest(
         _GRADER, (path for path in _GRADER.rglob("*.py") if "templates" not in path.parts)
     )
+
+
+@cache
+def assay_version() -> str:
+    """Return the version of Assay that runs; it stays so while it runs."""
+    return version("assay")
 
 
 def _digest(folder: Path, files: Iterable[Path]) -> str:

@@ -40,7 +40,7 @@ _CLAIM_DEFAULTS = {"allocationMode", "count"}
 _OWN_FINALIZERS = {"kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"}
 _HELD_TO_THE_LETTER: Mapping[str, Set[str]] = {
     "ResourceClaim": _CLAIM_DEFAULTS,
-    "ResourceSlice": frozenset(),
+    "ResourceSlice": {"timeAdded"},
 }
 """Kinds with few defaults; these fields are all that the API server adds to them."""
 
@@ -63,6 +63,8 @@ def differences(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
 
     Lists may have additions at their end (default tolerations, the token volume).
     """
+    if wanted == found:
+        return
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         for key, value in wanted.items():
             yield from differences(value, found.get(key), _below(path, key))

@@ -140,6 +140,8 @@ class Grading:
                 try:
                     for kind in self._listen(worker, tasks, begun):
                         ready |= kind == Kind.READY
+                    if not self._has_errors(begun):
+                        worker.dismiss()
                 finally:
                     self._tell_operators(worker, tasks)
         except ZygoteGone as failure:

@@ -29,6 +29,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from clusters.addons.catalogue import capabilities_needed, capabilities_of, existing
 from clusters.capability import Capability
 from clusters.errors import InputInvalid
 from clusters.problems import describe_problems, matching
@@ -126,6 +127,7 @@ class LabDocument(_Strict):
     summary: str = Field(min_length=1, max_length=300)
     minutes: int = Field(ge=5, le=240)
     capabilities: tuple[Capability, ...] = (Capability.SCHEDULING,)
+    addons: tuple[str, ...] = Field(default=(), max_length=20)
     parameters: dict[str, ParameterSpec] = Field(default_factory=dict)
     tasks: tuple[Task, ...] = Field(min_length=1, max_length=40)
     safeguards: tuple[Safeguard, ...] = Field(default=(), max_length=40)
@@ -170,6 +172,13 @@ class Lab:
     def title(self) -> str:
         """What people call it."""
         return self.document.title
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """What its cluster must offer by itself; its add-ons give the rest."""
+        addons = [addon.name for addon in existing(self.document.addons)]
+        asked = frozenset(self.document.capabilities) - capabilities_of(addons)
+        return asked | capabilities_needed(addons)
 
     @property
     def tasks(self) -> tuple[Task, ...]:

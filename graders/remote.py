@@ -158,6 +158,40 @@ class RemoteAttempt:
         """
         return self._ask("POST", "/appeals", {"task": task, "text": text})
 
+    def extend(self) -> dict[str, Any]:
+        """Give the attempt more time and return it.
+
+        Raises:
+            RequestRefused: it is not open, or was extended as often as one may.
+            ProctorUnreachable: the proctor does not answer.
+        """
+        return self._ask("POST", "/extend")
+
+    def checkpoints(self) -> list[dict[str, Any]]:
+        """Return where `reset` leads.
+
+        Raises:
+            RequestRefused: it is not open, or its cluster cannot be taken back.
+            ProctorUnreachable: the proctor does not answer.
+        """
+        with self._answer("GET", "/checkpoints") as answer:
+            documents: list[dict[str, Any]] = json.loads(answer.read())
+            return documents
+
+    def reset(self, to: str = "") -> dict[str, Any]:
+        """Take the cluster back and return the checkpoint.
+
+        Args:
+            to: to before this task; to the start of the lab without one.
+
+        Raises:
+            RequestRefused: it is not open, or its cluster cannot be taken back.
+            ProctorUnreachable: the proctor does not answer, or could not.
+        """
+        with self._answer("POST", "/reset", {"to": to or None}, _GRADING) as answer:
+            document: dict[str, Any] = json.loads(answer.read())
+            return document
+
     def finish(self) -> dict[str, Any]:
         """End the attempt and return it. Raises like `show`."""
         return self._ask("POST", "/finish")

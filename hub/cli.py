@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from clusters.cli.options import provider_option
 from clusters.cli.output import err, json_option, out, phase_printer, print_json
 from clusters.errors import EXIT_NO
 from hub.accounts import Accounts, NewPassword, Role
@@ -24,8 +25,9 @@ from hub.lab_clusters import ClusterFate
     help="Port on 127.0.0.1 where people find the platform.",
 )
 @click.option("--foreground", is_flag=True, help="Stay, log here, and stop with Ctrl-C.")
+@provider_option
 @json_option
-def up(port: int, foreground: bool, as_json: bool) -> int:
+def up(port: int, foreground: bool, provider_name: str, as_json: bool) -> int:
     """Start the platform on 127.0.0.1 and print the address and the first sign-in.
 
     It runs in the background until `assay down`; a part that dies is started again. The first start
@@ -34,10 +36,12 @@ def up(port: int, foreground: bool, as_json: bool) -> int:
     \b
     assay up
     assay up --port 8080
+    assay up --provider kind
     assay up --json | jq -r .url
     """
     from hub import platform
 
+    os.environ["ASSAY_PROVIDER"] = provider_name  # for all that the platform starts
     on_phase = phase_printer(as_json)
     if foreground:
         return _stay(port, as_json)
@@ -165,8 +169,9 @@ def remove_account(name: str, as_json: bool) -> None:
 
 
 @click.command()
+@provider_option
 @json_option
-def tour(as_json: bool) -> None:
+def tour(provider_name: str, as_json: bool) -> None:
     """Play the whole story on a platform of its own; the first thing that is not true ends it.
 
     Sign in, start a lab, solve it through the notebook's kernel, grade, badge, verify the badge. It
@@ -174,10 +179,13 @@ def tour(as_json: bool) -> None:
 
     \b
     assay tour
+    assay tour --provider kind
     assay tour --json | jq .seconds
     """
     from hub.tour import run_tour
     from hub.tour.story import Step
+
+    os.environ["ASSAY_PROVIDER"] = provider_name
 
     def tell(step: Step) -> None:
         detail = f"  [dim]{step.detail}[/]" if step.detail else ""

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import psutil
 
+from clusters.broker.pool import Pool
 from clusters.provider import Cluster, ClusterProvider, Component
 from hub.processes import end
 
@@ -32,8 +33,14 @@ def lab_clusters(provider: ClusterProvider) -> list[Cluster]:
 
 
 def settle_clusters(provider: ClusterProvider, fate: ClusterFate) -> int:
-    """Do to every lab's cluster what `fate` says; return how many there were."""
+    """Do to every lab's cluster what `fate` says; return how many there were.
+
+    What waits in the pool is nobody's, and goes unless everything is kept.
+    """
     clusters = lab_clusters(provider)
+    if fate is not ClusterFate.KEEP:
+        for member in Pool(provider).members(provider.list()):
+            provider.delete(member.name)
     if fate is ClusterFate.DELETE:
         for cluster in clusters:
             provider.delete(cluster.name)

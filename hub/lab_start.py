@@ -1,10 +1,11 @@
-"""Lab start: what the spawner asks of the proctor, followed line by line."""
+"""Lab start: what the spawner asks of the proctor, followed line by line; and when to rest."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -69,6 +70,19 @@ async def start_lab(
                 return _result(last)
             on_line(_waiting())
             await asyncio.sleep(RETRY)
+
+
+async def pause_lab(proctor: ProctorAddress, order: dict[str, str]) -> None:
+    """Tell the proctor that a notebook was closed; a proctor that is away need not know.
+
+    Args:
+        proctor: where to tell it.
+        order: `learner` and `lab`.
+    """
+    headers = {"Authorization": f"Bearer {proctor.secret}"}
+    with suppress(httpx.HTTPError):
+        async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client:
+            await client.post(f"{proctor.url}/pauses", json=order, headers=headers)
 
 
 async def _follow(

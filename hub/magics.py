@@ -1,4 +1,4 @@
-"""What a lab's notebook can do by itself: `%check`, `%tasks`, `%appeal` and `%finish`.
+"""What a lab's notebook can do by itself: `%check`, `%tasks`, `%reset` and more.
 
 The workspace's IPython profile loads this extension into every kernel.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magics import NamespaceMagics
 from IPython.display import display
 
 from clusters.errors import AssayError
@@ -28,6 +29,8 @@ RESTART_PATIENCE = 30.0
 """Seconds a proctor that went away in the middle of a check has to come back."""
 _NOT_A_LAB = "this works in a lab's notebook: start the lab from its page, then open its notebook"
 _HOW_TO_APPEAL = 'say which task, and why its verdict is wrong: %appeal TASK "why it is wrong"'
+_OWN_RESET = "-"
+"""An argument that begins so is meant for IPython's own %reset, which forgets variables."""
 _SURE = "this removes your cluster and ends the attempt; if that is what you want: %finish yes"
 
 Task = dict[str, Any]
@@ -65,6 +68,25 @@ class LabMagics(Magics):
         """
         task, _, text = line.strip().partition(" ")
         _shown(lambda lab: lab.appeal(task, unquoted(text)))
+
+    @line_magic
+    def extend(self, line: str) -> None:
+        """Give this attempt more time, by the minutes of its lab; twice at most."""
+        _shown(lambda lab: lab.extend())
+
+    @line_magic
+    def reset(self, line: str) -> None:
+        """Take your cluster back: `%reset yes` to the start of the lab, `%reset TASK` to before it.
+
+        What you did in the cluster since is undone; what you reached stays, and so does this
+        notebook. `%reset` alone shows where it can go back to.
+
+        With an option (`%reset -f`) it is IPython's own, which forgets your variables.
+        """
+        if line.strip().startswith(_OWN_RESET):
+            NamespaceMagics(self.shell).reset(line)
+        else:
+            _shown(lambda lab: lab.reset(line.strip()))
 
     @line_magic
     def finish(self, line: str) -> None:
@@ -140,6 +162,24 @@ class NotebookLab:
 
         _following.show(self.attempt, shown, draw)
 
+    def extend(self) -> None:
+        """Give the attempt more time."""
+        ends = self.attempt.extend()["deadline_at"].replace("T", " ").removesuffix("Z")
+        display(Notice(f"you have more time: this attempt is open until {ends} UTC"))
+
+    def reset(self, to: str) -> None:
+        """Take the cluster back, or show where it can go back to."""
+        if not to:
+            display(Notice(_ways_back(self.attempt.checkpoints())))
+            return
+        display(Notice("your cluster is being taken back …"), display_id="assay-reset")
+        try:
+            found = self.attempt.reset("" if to == "yes" else to)
+            said = f"{_where(found)}; what you reached stays"
+        except AssayError as error:
+            said = str(error)
+        display(Notice(said), display_id="assay-reset", update=True)
+
     def finish(self) -> None:
         """End the attempt."""
         _following.let_go()
@@ -173,6 +213,24 @@ class NotebookLab:
             except ProctorUnreachable:
                 time.sleep(0.5)
         return None
+
+
+def _ways_back(checkpoints: Sequence[Task]) -> str:
+    """Return what can be typed, and where each leads."""
+    ways = [
+        f"%reset {found['to'] or 'yes'}: {_moment_of(found)}, {found['taken_at'][11:16]} UTC"
+        for found in checkpoints
+    ]
+    return "what you did in your cluster since is undone. " + "; ".join(ways)
+
+
+def _where(checkpoint: Task) -> str:
+    return f"your cluster is as it was at {_moment_of(checkpoint)}"
+
+
+def _moment_of(checkpoint: Task) -> str:
+    after = checkpoint["after"]
+    return f"the moment when {after} was done" if after else "the start of the lab"
 
 
 def unquoted(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from clusters.binaries import ensure_binaries
 from clusters.errors import NotReadyError, PreflightError
 from clusters.phases import OnPhase, ignore, timed
-from clusters.provider import provider_named
+from clusters.provider import every_provider, provider_named
 from graders.proctor.secret import spawner_secret
 from hub import health
 from hub.accounts import Accounts, NewPassword
@@ -148,7 +148,7 @@ def stop(clusters: ClusterFate = ClusterFate.STOP, on_phase: OnPhase = ignore) -
         return found
     what = "Stopping" if clusters is ClusterFate.STOP else "Deleting"
     with timed(on_phase, "clusters", f"{what} the clusters of labs", 100):
-        settled = settle_clusters(provider_named(), clusters)
+        settled = sum(settle_clusters(provider, clusters) for provider in every_provider())
     return found or settled > 0
 
 
@@ -169,7 +169,7 @@ def status() -> Status:
         proctor=proctor,
         site=site,
         notebooks=len(notebooks),
-        clusters=len(lab_clusters(provider_named())),
+        clusters=sum(len(lab_clusters(provider)) for provider in every_provider()),
     )
 
 

@@ -35,7 +35,7 @@ from hub.installation import (
     notebook_mark,
 )
 from hub.isolation import FIRST_UID, kept_environment
-from hub.lab_start import LabNotStarted, ProctorAddress, StartedLab, start_lab
+from hub.lab_start import LabNotStarted, ProctorAddress, StartedLab, pause_lab, start_lab
 from hub.processes import created, end_marked, same_process
 from hub.spawn_progress import SpawnProgress
 
@@ -72,6 +72,7 @@ class LabSpawner(SimpleLocalProcessSpawner):
         super().__init__(*args, **kwargs)
         self._progress = SpawnProgress(Timings(home() / "timings" / "notebook.json"))
         self.progress_ready_hook = self._opened
+        self.post_stop_hook = self._closed
         self.apply_user_options = _leave_for_start
         self._attempt = ""
         self._pid_created = 0.0
@@ -202,6 +203,13 @@ class LabSpawner(SimpleLocalProcessSpawner):
         """Take note that the spawn page is about to lead to the notebook."""
         self._progress.opened()
         return event
+
+    async def _closed(self, spawner: Any) -> None:
+        """Let the cluster rest while its notebook is closed; opening the lab wakes it again."""
+        if not self.name:  # without a lab nothing was started
+            return
+        proctor = ProctorAddress(self.proctor_url, spawner_secret())
+        await pause_lab(proctor, {"learner": self.user.name, "lab": self.name})
 
     def _account(self) -> dict[str, Any]:
         """Return the arguments of Popen that make a process the learner's."""

@@ -16,6 +16,7 @@ import pytest
 
 from clusters.provider import Cluster, ClusterProvider
 from clusters.providers.embedded import EmbeddedProvider
+from clusters.providers.kind import KindProvider
 from clusters.spec import ClusterSpec
 
 SERVER_ACCOUNT = "nobody"
@@ -113,6 +114,8 @@ def remove_what_killed_runs_left() -> None:
             and not psutil.pid_exists(int(owner))
         ):
             delete_clusters(EmbeddedProvider(home / "clusters"))
+            if (home / "kind").is_dir():
+                delete_clusters(KindProvider(home / "kind"))
             shutil.rmtree(home, ignore_errors=True)
 
 

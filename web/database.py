@@ -15,7 +15,7 @@ from alembic.config import Config
 from sqlalchemy import Engine
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from graders.ledger.database import READ_ONLY, connect, database_url
+from clusters.database import READ_ONLY, connect, database_url
 
 VERSION_TABLE = "alembic_version_web"
 """The ledger keeps its own version table; the two histories do not know each other."""

@@ -1,4 +1,4 @@
-"""The page of one lab: what to do, how far one is, starting, finishing, earlier attempts."""
+"""The page of one lab: what to do, how far one is; starting, more time, finishing."""
 
 from __future__ import annotations
 
@@ -128,6 +128,47 @@ def finish(slug: str) -> Response:
             site().proctor.finish(live.id, this_token() or "")
         except ProctorRefused as error:
             return error_page(502, f"Your attempt is still open: {error}.")
+    return redirect(url_for(".show", slug=slug), code=303)
+
+
+@blueprint.post("/labs/<slug>/extend")
+def extend(slug: str) -> Response:
+    """Give the live attempt more time; the proctor says how often."""
+    live = _standing(lab_called(slug)).live
+    if live is not None:
+        try:
+            site().proctor.extend(live.id, this_token() or "")
+        except ProctorRefused as error:
+            return error_page(409, f"Your time stays as it is: {error}.")
+    return redirect(url_for(".show", slug=slug), code=303)
+
+
+@blueprint.get("/labs/<slug>/reset")
+def ask_to_reset(slug: str) -> Response:
+    """Ask to where the cluster of the live attempt is to be taken back."""
+    work = work_of(lab_called(slug))
+    live = work.standing.live
+    if live is None:
+        return redirect(url_for(".show", slug=slug))
+    try:
+        checkpoints = site().proctor.checkpoints(live.id, this_token() or "")
+    except ProctorRefused as error:
+        return error_page(409, f"Your cluster stays as it is: {error}.")
+    titles = {task.id: task.title for task in work.standing.lab.tasks}
+    about = {"checkpoints": checkpoints, "titles": titles, **_context(work)}
+    html = render_template("lab_reset.html", **about)
+    return make_response(html)
+
+
+@blueprint.post("/labs/<slug>/reset")
+def reset(slug: str) -> Response:
+    """Take the cluster of the live attempt back; verdicts stay."""
+    live = _standing(lab_called(slug)).live
+    if live is not None:
+        try:
+            site().proctor.reset(live.id, request.form.get("to", ""), this_token() or "")
+        except ProctorRefused as error:
+            return error_page(409, f"Your cluster was not taken back: {error}.")
     return redirect(url_for(".show", slug=slug), code=303)
 
 

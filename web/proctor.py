@@ -39,6 +39,42 @@ class Proctor:
         """
         self._post(token, "finish the attempt", f"attempts/{attempt}/finish")
 
+    def extend(self, attempt: str, token: str) -> None:
+        """Give an attempt of whoever the token belongs to more time.
+
+        Raises:
+            ProctorRefused: it was extended as often as one may, or has ended.
+        """
+        self._post(token, "give more time", f"attempts/{attempt}/extend")
+
+    def checkpoints(self, attempt: str, token: str) -> list[dict[str, Any]]:
+        """Return where the cluster of an attempt can be taken back to.
+
+        Raises:
+            ProctorRefused: it cannot be taken back, or is not open.
+        """
+        what = "say where your cluster can go back to"
+        reply = self._ask("GET", token, what, f"attempts/{attempt}/checkpoints")
+        documents: list[dict[str, Any]] = reply.json()
+        return documents
+
+    def reset(self, attempt: str, to: str, token: str) -> None:
+        """Take the cluster of an attempt back; to its start where `to` names no task.
+
+        Raises:
+            ProctorRefused: it was not taken back.
+        """
+        self._post(token, "take your cluster back", f"attempts/{attempt}/reset", {"to": to or None})
+
+    def clusters(self, token: str) -> dict[str, Any]:
+        """Return who has which cluster, and what waits ready; for instructors.
+
+        Raises:
+            ProctorRefused: it does not tell.
+        """
+        document: dict[str, Any] = self._ask("GET", token, "show the clusters", "clusters").json()
+        return document
+
     def appeal(self, attempt: str, task: str, text: str, token: str) -> None:
         """Object to the verdict on a task of one's own attempt.
 
@@ -82,10 +118,21 @@ class Proctor:
     def _post(
         self, token: str, what: str, path: str, body: Mapping[str, Any] | None = None
     ) -> httpx.Response:
+        return self._ask("POST", token, what, path, body)
+
+    def _ask(
+        self,
+        method: str,
+        token: str,
+        what: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
         if not self._url:
             raise ProctorRefused("this site does not know its proctor (ASSAY_PROCTOR_URL)")
         try:
-            reply = httpx.post(
+            reply = httpx.request(
+                method,
                 f"{self._url}/{quote(path)}",
                 json=body,
                 headers={"Authorization": f"token {token}"},

@@ -63,7 +63,7 @@ class Shelf:
 
     def why_not(self, lab: Lab) -> str:
         """Return why a lab cannot be started on this installation; empty when it can."""
-        missing = [c for c in lab.document.capabilities if c not in self.offered]
+        missing = sorted(lab.needs - self.offered)
         if not missing:
             return ""
         words = " and ".join(_IN_WORDS[capability] for capability in missing)

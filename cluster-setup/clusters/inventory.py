@@ -16,83 +16,44 @@
             driverVersion: 550.54.15
             numaNodes: 2             # devices are spread over them evenly
 
-Every provider reads the same file; the numbers in a lab's notebook come from it too.
+Every provider reads the same file; the numbers in a lab's notebook come from it too. All keys, with
+partitions, sharing, taints and health, stand in docs/accelerators.md.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from clusters.errors import InputInvalid
-from clusters.problems import describe_problems, matching
+from clusters.inventory_devices import DeviceGroup
+from clusters.inventory_values import (
+    DriverName,
+    LabelKey,
+    LabelValue,
+    NodeName,
+    Quantity,
+    ResourceName,
+    Strict,
+)
+from clusters.problems import describe_problems
 
-NodeName = Annotated[
-    str,
-    matching(
-        r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
-        "a DNS label: lower-case letters, digits and '-', at most 63",
-    ),
+__all__ = [
+    "DeviceGroup",
+    "Inventory",
+    "InventoryNode",
+    "default_inventory",
+    "load_inventory",
+    "parse_inventory",
 ]
-DriverName = Annotated[
-    str,
-    matching(
-        r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
-        "a DNS name such as gpu.example.com, at most 63 characters",
-    ),
-]
-LabelKey = Annotated[
-    str,
-    matching(
-        r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
-        "a label key such as example.com/zone",
-    ),
-]
-LabelValue = Annotated[
-    str,
-    matching(
-        r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?",
-        "a label value: letters, digits, '-', '_' and '.', at most 63",
-    ),
-]
-Quantity = Annotated[
-    str,
-    matching(
-        r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?", "a Kubernetes quantity such as 80Gi"
-    ),
-]
-SemanticVersion = Annotated[
-    str,
-    matching(
-        r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?",
-        "a semantic version such as 550.54.15",
-    ),
-]
+MOST_ENTRIES = 1024
+"""Devices and partitions that one node may publish: eight ResourceSlices of 128 devices."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class DeviceGroup(_Strict):
-    """Devices of one kind in one node."""
-
-    model: str = Field(min_length=1, max_length=64)
-    """Attribute `model` of each device."""
-    count: int = Field(ge=1, le=128)
-    """How many; a ResourceSlice holds at most 128 devices."""
-    memory: Quantity
-    """Capacity `memory` of each device, a Kubernetes quantity."""
-    driver_version: SemanticVersion = Field(alias="driverVersion")
-    """Attribute `driverVersion`, a semantic version 2.0.0, as attributes of type `version` are."""
-    numa_nodes: int = Field(default=1, alias="numaNodes", ge=1, le=16)
-    """Devices are spread evenly over this many NUMA nodes (attribute `numaNode`)."""
-
-
-class InventoryNode(_Strict):
+class InventoryNode(Strict):
     """One node and what is in it."""
 
     name: NodeName
@@ -102,13 +63,15 @@ class InventoryNode(_Strict):
     devices: tuple[DeviceGroup, ...] = ()
 
     @model_validator(mode="after")
-    def _fits_one_slice(self) -> InventoryNode:
+    def _fits(self) -> Self:
         if sum(group.count for group in self.devices) > 128:
             raise ValueError("a node can have at most 128 devices")
+        if sum(group.entries() for group in self.devices) > MOST_ENTRIES:
+            raise ValueError(f"a node can have at most {MOST_ENTRIES} devices and partitions")
         return self
 
 
-class Inventory(_Strict):
+class Inventory(Strict):
     """The nodes and accelerators of a cluster."""
 
     api_version: Literal["assay.dev/v1"] = Field(default="assay.dev/v1", alias="apiVersion")
@@ -116,15 +79,26 @@ class Inventory(_Strict):
     driver: DriverName = "gpu.assay.dev"
     """DRA driver name that the ResourceSlices carry."""
     device_class: DriverName = Field(default="gpu.assay.dev", alias="deviceClass")
-    """Name of the DeviceClass that selects every device of the driver."""
+    """Name of the DeviceClass that selects every whole device of the driver."""
+    partition_class: DriverName = Field(default="partition.gpu.assay.dev", alias="partitionClass")
+    """Name of the DeviceClass that selects every partition; made where there are some."""
+    extended_resource: ResourceName | None = Field(default=None, alias="extendedResource")
+    """Resource by which Pods may ask for a whole device without a claim of their own."""
     nodes: tuple[InventoryNode, ...] = Field(min_length=1, max_length=100)
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Inventory:
+    def _names_differ(self) -> Self:
         names = [node.name for node in self.nodes]
         if len(set(names)) != len(names):
             raise ValueError("node names must differ")
+        if self.device_class == self.partition_class:
+            raise ValueError("`deviceClass` and `partitionClass` must differ")
         return self
+
+    @property
+    def partitioned(self) -> bool:
+        """Whether some device can be had in parts."""
+        return any(group.partitions for node in self.nodes for group in node.devices)
 
 
 def default_inventory() -> Inventory:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clusters.capability import Capability
 from clusters.errors import ClusterError, NotFound
 from clusters.phases import OnPhase, ignore
 from clusters.spec import ClusterSpec
+
+if TYPE_CHECKING:
+    from clusters.dressing import Dresser
+    from clusters.freezing import Freezer
+    from clusters.snapshots import Snapshots
 
 ENTRY_POINTS = "assay.cluster_providers"
 DEFAULT_PROVIDER = "embedded"
@@ -67,6 +73,12 @@ class Cluster:
     """uid of the namespace kube-system: the identity of the cluster. Empty while incomplete."""
     created_at: str = ""
     """RFC 3339, UTC."""
+    dressed: bool = True
+    """Whether it has the nodes and devices of an inventory; False of one that waits in a pool."""
+    frozen: bool = False
+    """Whether its processes are held still, all or some of them; it answers nobody then."""
+    addons: tuple[str, ...] = ()
+    """What runs in it beside Kubernetes, with what that needs."""
     components: tuple[Component, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
@@ -81,6 +93,9 @@ class Cluster:
             "owner": self.owner,
             "uid": self.uid,
             "created_at": self.created_at,
+            "dressed": self.dressed,
+            "frozen": self.frozen,
+            "addons": list(self.addons),
             "components": [
                 {"name": c.name, "pid": c.pid, "memory": c.memory, "detail": c.detail}
                 for c in self.components
@@ -99,6 +114,12 @@ class ClusterProvider(ABC):
     """Name of the entry point."""
     capabilities: frozenset[Capability]
     """What its clusters offer on this host."""
+    dresser: Dresser | None = None
+    """Splits creation in two for the warm pool; None where a cluster is made in one piece."""
+    freezer: Freezer | None = None
+    """Holds clusters still; None where they cannot be."""
+    snapshots: Snapshots | None = None
+    """Takes clusters back to what they were; None where they cannot be."""
     copies: bool = False
     """Whether `copy` makes a copy of a cluster; where it does not, make the cluster again."""
 
@@ -160,15 +181,34 @@ class ClusterProvider(ABC):
         """
 
 
-def provider_named(name: str = DEFAULT_PROVIDER) -> ClusterProvider:
+def state_of(finished: bool, components: Sequence[Component]) -> ClusterState:
+    """Return the state of a cluster whose creation had finished or not, with these components."""
+    if not finished:
+        return ClusterState.INCOMPLETE
+    if all(component.pid for component in components):
+        return ClusterState.READY
+    return ClusterState.DEGRADED
+
+
+def provider_named(name: str = "") -> ClusterProvider:
     """Return the provider registered under `name`.
+
+    Args:
+        name: empty means what `ASSAY_PROVIDER` says, else the default.
 
     Raises:
         NotFound: no installed package registers it.
     """
+    name = name or os.environ.get("ASSAY_PROVIDER") or DEFAULT_PROVIDER
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if name not in found:
         known = ", ".join(sorted(found)) or "none"
         raise NotFound(f"there is no cluster provider {name!r}; installed: {known}")
     provider: ClusterProvider = found[name].load()()
     return provider
+
+
+def every_provider() -> list[ClusterProvider]:
+    """Return all providers that are installed, by name."""
+    names = sorted(point.name for point in entry_points(group=ENTRY_POINTS))
+    return [provider_named(name) for name in names]

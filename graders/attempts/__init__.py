@@ -10,8 +10,18 @@ What must be true at any moment, whoever is killed:
 So putting right needs no memory of its own: it compares the ledger with the running clusters.
 """
 
+from clusters.broker import CapacityExhausted
 from graders.attempts.attempts import Attempts
-from graders.attempts.capacity import CapacityExhausted
+from graders.attempts.checkpoints import Checkpoint, NotReset
+from graders.attempts.extending import NotExtended
 from graders.attempts.rules import AttemptEnded, CapabilityMissing
 
-__all__ = ["AttemptEnded", "Attempts", "CapabilityMissing", "CapacityExhausted"]
+__all__ = [
+    "AttemptEnded",
+    "Attempts",
+    "CapabilityMissing",
+    "CapacityExhausted",
+    "Checkpoint",
+    "NotExtended",
+    "NotReset",
+]

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from clusters.broker import Broker
+from clusters.broker.broker import Plans
+from clusters.broker.lease import moment, stamp
+from clusters.broker.pool_plan import read_plans
 from clusters.errors import ClusterError, NotFound
-from clusters.home import home
+from clusters.file_lock import locked
 from clusters.phases import OnPhase, ignore
 from clusters.provider import ClusterProvider
 from graders.assurance import Assurance
-from graders.attempts.capacity import require_room
+from graders.attempts.checkpoints import Checkpoint, Checkpoints
+from graders.attempts.extending import extended_deadline
 from graders.attempts.grading import error_report, grading_job
 from graders.attempts.keeping import keep, keep_evidence
 from graders.attempts.lifecycle import Lifecycle, lock_of, rendered_lab_of
@@ -24,7 +31,10 @@ from graders.attempts.rules import (
     cluster_problem,
     draft_attempt,
     is_due,
+    owner_of,
     require_capabilities,
+    seat_of,
+    spec_of,
     variant_of,
     version_problem,
     why_not_open,
@@ -32,9 +42,8 @@ from graders.attempts.rules import (
 from graders.bundles.held import HeldEvidence
 from graders.bundles.store import EvidenceStore
 from graders.catalogue import find_lab
-from graders.file_lock import locked
 from graders.lab import Lab
-from graders.ledger import LIVE_STATES, Attempt, AttemptState, Ledger
+from graders.ledger import Attempt, AttemptState, Ledger
 from graders.rendered_lab import render_lab
 from graders.report import CheckResult, Report, Trigger
 from graders.runner import grade
@@ -49,14 +58,26 @@ def _tell_nobody(result: CheckResult) -> None:
 class Attempts:
     """The attempts of one installation. Safe from several threads and processes."""
 
-    def __init__(self, ledger: Ledger, provider: ClusterProvider) -> None:
-        """Keep attempts in `ledger` and their clusters with `provider`."""
+    def __init__(
+        self, ledger: Ledger, provider: ClusterProvider, plans: Plans = read_plans
+    ) -> None:
+        """Keep attempts in `ledger` and their clusters with `provider`.
+
+        Args:
+            ledger: the attempts and their reports.
+            provider: who makes the clusters.
+            plans: says how many clusters are to wait ready.
+        """
         self.ledger = ledger
         self.provider = provider
+        self.broker = Broker(ledger.engine, provider, plans)
         self.evidence = EvidenceStore()
         self._held = HeldEvidence()
-        self._lifecycle = Lifecycle(ledger, provider)
-        self._reconciliation = Reconciliation(ledger, provider, self._lifecycle)
+        self._looking: Counter[str] = Counter()
+        """How many gradings look at an attempt's cluster just now, in this process."""
+        self._checkpoints = Checkpoints(ledger, provider)
+        self._lifecycle = Lifecycle(ledger, self.broker, self._checkpoints.begin)
+        self._reconciliation = Reconciliation(ledger, self.broker, self._lifecycle)
 
     def start(
         self,
@@ -94,6 +115,7 @@ class Attempts:
                 if attempt.state is AttemptState.STARTING:
                     return self._lifecycle.open(attempt, lab, on_phase)
                 if attempt.state is AttemptState.OPEN:
+                    self.broker.resume(owner_of(attempt))
                     attempt = self._lifecycle.repair(attempt, lab, on_phase)
                 if attempt.state is AttemptState.OPEN:
                     return attempt
@@ -146,7 +168,41 @@ class Attempts:
         """
         report = keep_evidence(report, self._held, self.evidence)
         keep(self.ledger, report)
+        self._checkpoints.note(report)
         return report
+
+    def checkpoints(self, attempt_id: str) -> dict[str, Checkpoint]:
+        """Return where `reset` leads, by task; the empty name stands for the whole lab.
+
+        Raises:
+            NotFound: there is no such attempt.
+            AttemptEnded: it is not open.
+            NotReset: its cluster cannot be taken back.
+        """
+        attempt = self.require_open(attempt_id)
+        return self._checkpoints.reachable(attempt, find_lab(attempt.lab).task_ids)
+
+    def reset(self, attempt_id: str, task: str = "") -> Checkpoint:
+        """Take the cluster of an open attempt back; verdicts stay, and so does its time.
+
+        Args:
+            attempt_id: the attempt.
+            task: to how things were before this task; to the start of the lab without one.
+
+        Raises:
+            NotFound: there is no such attempt.
+            AttemptEnded: it is not open.
+            InputInvalid: the lab has no such task.
+            NotReset: its cluster cannot be taken back.
+            ClusterError: the platform could not; ask again.
+        """
+        attempt = self.require_open(attempt_id)
+        if task:
+            choose_tasks(find_lab(attempt.lab), [task])
+        with self._in_use(attempt), locked(lock_of(attempt.id)):
+            attempt = self.require_open(attempt_id)  # it may have ended meanwhile
+            self.broker.resume(owner_of(attempt))
+            return self._checkpoints.take_back(attempt, task)
 
     def audit_log(self, attempt: Attempt) -> Path:
         """Return the audit log of an attempt's cluster; it need not be there.
@@ -162,7 +218,37 @@ class Attempts:
         Raises:
             NotFound: there is no such attempt.
         """
+        self._checkpoints.forget(attempt_id)
         return self._lifecycle.end(attempt_id, AttemptState.FINISHED)
+
+    def extend(self, attempt_id: str) -> Attempt:
+        """Give an open attempt more time, by the minutes of its lab.
+
+        Raises:
+            NotFound: there is no such attempt.
+            AttemptEnded: it is not open.
+            NotExtended: it was extended as often as one may.
+        """
+        attempt = self.require_open(attempt_id)
+        until = extended_deadline(attempt, find_lab(attempt.lab))
+        self.broker.extend(owner_of(attempt), until)  # first: a lease may well last longer
+        return self.ledger.set_state(
+            attempt_id,
+            AttemptState.OPEN,
+            only_from={AttemptState.OPEN},
+            deadline_at=stamp(until),
+        )
+
+    def pause(self, learner: str, slug: str) -> bool:
+        """Freeze the cluster of a learner who went away; return whether it is frozen.
+
+        Whatever needs the cluster lets it run on where it was: a start, a check.
+        """
+        attempt = self.ledger.live_attempt(learner, slug)
+        if attempt is None or attempt.state is not AttemptState.OPEN or self._looking[attempt.id]:
+            return False
+        with locked(lock_of(attempt.id)):
+            return self.broker.pause(owner_of(attempt))
 
     def reconcile(self) -> list[str]:
         """Put right what time and faults have done; return what was done, a sentence each.
@@ -178,6 +264,7 @@ class Attempts:
             *self._reconciliation.expire(),
             *self._reconciliation.give_up_interrupted(),
             *self._reconciliation.delete_orphans(),
+            *self._reconciliation.end_leases(),
             *self._reconciliation.sweep_evidence(self.evidence),
         ]
 
@@ -226,14 +313,15 @@ class Attempts:
 
     def _admit(self, attempt: Attempt, lab: Lab) -> Attempt:
         """Record a new attempt if there is room; return the live one if there is one by now."""
-        rendered = render_lab(lab, variant_of(attempt, lab)).to_json()
-        with locked(home() / "locks" / "capacity"):
+        rendered = render_lab(lab, variant_of(attempt, lab))
+        spec, until = spec_of(attempt, lab, rendered.inventory), moment(attempt.deadline_at)
+        with self.broker.admission():
             if live := self.ledger.live_attempt(attempt.learner, attempt.lab):
                 return live
-            existing = {cluster.name for cluster in self.provider.list()}
-            promised = {a.cluster for a in self.ledger.attempts(states=LIVE_STATES)}
-            require_room(running=len(existing), promised=len(existing | promised))
-            return self.ledger.add_attempt(attempt, rendered)
+            others = self.broker.queue.others_before(seat_of(attempt.learner, attempt.lab))
+            lease = self.broker.reserve(spec, until, others)
+            attempt = replace(attempt, cluster=lease.cluster)
+            return self.ledger.add_attempt(attempt, rendered.to_json())
 
     def _grade(
         self,
@@ -244,7 +332,29 @@ class Attempts:
         cancel: threading.Event | None,
         trigger: Trigger = Trigger.ASKED,
     ) -> Report:
+        with self._in_use(attempt):
+            return self._look(attempt, lab, tasks, on_result, cancel, trigger)
+
+    @contextmanager
+    def _in_use(self, attempt: Attempt) -> Iterator[None]:
+        """See to it that a cluster is not paused meanwhile."""
+        self._looking[attempt.id] += 1
         try:
+            yield
+        finally:
+            self._looking[attempt.id] -= 1
+
+    def _look(
+        self,
+        attempt: Attempt,
+        lab: Lab,
+        tasks: tuple[str, ...],
+        on_result: OnResult,
+        cancel: threading.Event | None,
+        trigger: Trigger,
+    ) -> Report:
+        try:
+            self.broker.resume(owner_of(attempt))
             cluster = self.provider.status(attempt.cluster)
         except (NotFound, ClusterError) as error:
             problem = str(error)

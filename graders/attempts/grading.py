@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from clusters.provider import Cluster
 from graders.attempts.rules import variant_of
-from graders.digests import grader_digest, lab_digest
+from graders.digests import assay_version, grader_digest, lab_digest
 from graders.lab import Lab
 from graders.ledger import Attempt, timestamp
 from graders.report import CheckResult, Outcome, Report
@@ -60,7 +59,7 @@ def error_report(attempt: Attempt, lab: Lab, tasks: tuple[str, ...], problem: st
 
 def _versions(attempt: Attempt, lab: Lab) -> dict[str, str]:
     return {
-        "assay": version("assay"),
+        "assay": assay_version(),
         "kubernetes": attempt.kubernetes,
         "provider": attempt.provider,
         "lab": lab.version,

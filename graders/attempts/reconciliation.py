@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
+from clusters.broker import Broker
+from clusters.broker.reconciliation import reconcile
 from clusters.errors import AssayError, NotFound
-from clusters.provider import Cluster, ClusterProvider, ClusterState
+from clusters.file_lock import locked_if_free
+from clusters.provider import Cluster, ClusterState
 from graders.attempts.lifecycle import Lifecycle, lock_of
-from graders.attempts.rules import OWNER, is_due
+from graders.attempts.rules import OWNER, is_due, owner_of
 from graders.bundles.store import EvidenceStore
 from graders.catalogue import find_lab
-from graders.file_lock import locked_if_free
 from graders.ledger import LIVE_STATES, Attempt, AttemptState, Ledger
 
 
@@ -21,10 +23,11 @@ class Reconciliation:
     the others; it is tried again the next time.
     """
 
-    def __init__(self, ledger: Ledger, provider: ClusterProvider, lifecycle: Lifecycle) -> None:
-        """Put right the attempts in `ledger` whose clusters are with `provider`."""
+    def __init__(self, ledger: Ledger, broker: Broker, lifecycle: Lifecycle) -> None:
+        """Put right the attempts in `ledger` whose clusters come from `broker`."""
         self._ledger = ledger
-        self._provider = provider
+        self._broker = broker
+        self._provider = broker.provider
         self._lifecycle = lifecycle
 
     def expire(self) -> Iterator[str]:
@@ -45,14 +48,19 @@ class Reconciliation:
         An attempt that this ledger does not know belongs to another one: its cluster stays.
         """
         for cluster in self._provider.list():
-            if not self._is_over(cluster):
+            attempt = self._attempt_of(cluster)
+            if attempt is None or attempt.live:
                 continue
             try:
-                self._provider.delete(cluster.name)
+                self._broker.release(owner_of(attempt), cluster.name)
             except AssayError as error:
                 yield f"cluster {cluster.name}: could not be deleted: {error}"
             else:
                 yield f"cluster {cluster.name}: deleted, its attempt is over"
+
+    def end_leases(self) -> Iterator[str]:
+        """End the leases of attempts that are over, and put the pool right."""
+        return reconcile(self._broker, self._needs)
 
     def sweep_evidence(self, store: EvidenceStore) -> Iterator[str]:
         """Remove evidence that no report names; from time to time."""
@@ -67,6 +75,18 @@ class Reconciliation:
         except NotFound:
             return False
         return True
+
+    def _needs(self, owner: str) -> bool | None:
+        """Whether an attempt still needs its cluster; None of owners that are no attempts.
+
+        One that the ledger does not know was never recorded: whoever asked for it was killed.
+        """
+        if not owner.startswith(OWNER):
+            return None
+        try:
+            return self._ledger.attempt(owner.removeprefix(OWNER)).live
+        except NotFound:
+            return False
 
     def _expire(self, attempt: Attempt) -> str:
         if not is_due(attempt):
@@ -85,6 +105,8 @@ class Reconciliation:
         with locked_if_free(lock_of(attempt.id)) as held:
             if not held or self._ledger.attempt(attempt.id).state is not AttemptState.OPEN:
                 return ""
+            if self._broker.is_paused(owner_of(attempt)):
+                return ""  # it is put right when its learner comes back
             before = self._state_of(attempt.cluster)
             if before == ClusterState.READY:
                 return ""
@@ -103,10 +125,6 @@ class Reconciliation:
                 done = str(error)
             if done:
                 yield f"attempt {attempt.id}: {done}"
-
-    def _is_over(self, cluster: Cluster) -> bool:
-        attempt = self._attempt_of(cluster)
-        return attempt is not None and not attempt.live
 
     def _attempt_of(self, cluster: Cluster) -> Attempt | None:
         if cluster.owner.startswith(OWNER):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from clusters.addons.catalogue import require_addons
 from clusters.capability import Capability
 from clusters.errors import EXIT_USAGE, AssayError, ClusterError, InputInvalid
 from clusters.inventory import Inventory
@@ -62,7 +63,7 @@ def draft_attempt(
 
 def missing_capabilities(lab: Lab, provider: ClusterProvider) -> list[Capability]:
     """Return what the lab needs and the clusters of the provider do not offer."""
-    return sorted(set(lab.document.capabilities) - provider.capabilities)
+    return sorted(lab.needs - provider.capabilities)
 
 
 def require_capabilities(lab: Lab, provider: ClusterProvider) -> None:
@@ -70,12 +71,14 @@ def require_capabilities(lab: Lab, provider: ClusterProvider) -> None:
 
     Raises:
         CapabilityMissing: naming what is missing.
+        InputInvalid: it asks for add-ons that there are not.
     """
     if missing := missing_capabilities(lab, provider):
         raise CapabilityMissing(
             f"the lab {lab.slug} needs {', '.join(missing)}, which clusters of the provider "
             f"{provider.name} do not offer on this host; see `assay doctor`"
         )
+    require_addons(lab.document.addons, provider.name, provider.capabilities)
 
 
 def variant_of(attempt: Attempt, lab: Lab) -> Variant:
@@ -87,9 +90,25 @@ def variant_of(attempt: Attempt, lab: Lab) -> Variant:
     return replace(drawn, values={**drawn.values, **attempt.drawn})
 
 
-def spec_of(attempt: Attempt, inventory: Inventory) -> ClusterSpec:
+def owner_of(attempt: Attempt) -> str:
+    """Return by which name an attempt answers for its cluster."""
+    return f"{OWNER}{attempt.id}"
+
+
+def spec_of(attempt: Attempt, lab: Lab, inventory: Inventory) -> ClusterSpec:
     """Return what the cluster of an attempt is to contain."""
-    return ClusterSpec(attempt.cluster, inventory, owner=f"{OWNER}{attempt.id}")
+    return ClusterSpec(
+        attempt.cluster,
+        inventory,
+        owner=owner_of(attempt),
+        capabilities=lab.needs - {Capability.SCHEDULING},
+        addons=lab.document.addons,
+    )
+
+
+def seat_of(learner: str, lab: str) -> str:
+    """Return by which name the start of a lab stands in the queue."""
+    return f"{learner}/{lab}"
 
 
 def choose_tasks(lab: Lab, tasks: Sequence[str] | None) -> tuple[str, ...]:

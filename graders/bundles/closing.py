@@ -46,7 +46,7 @@ class _Closing:
 
     def document(self, kinds: Discovery) -> dict[str, Any]:
         recording = self._recording
-        served = self._keep(kinds.to_json())  # first: nothing can be found without it
+        served = self._keep_kinds(kinds)  # first: nothing can be found without it
         steps = {
             "names": recording.names,
             "requests": [self._request(request) for request in recording.requests],
@@ -114,12 +114,22 @@ class _Closing:
     def _keep_read(self, digest: str) -> str | None:
         return self._keep(self._read[digest]) if digest in self._read else None
 
+    def _keep_kinds(self, kinds: Discovery) -> str | None:
+        """Keep the kinds: of most recordings the largest part, and the kind Secret holds none."""
+        text = kinds.text()
+        if self._redaction.occurs_in(text):
+            return self._keep(kinds.to_json())
+        return self._put(kinds.to_json(), text)
+
     def _keep(self, value: Any) -> str | None:
         """Keep a JSON value and return its name; None where there is no more room."""
         text = _text(value)
         if self._redaction.is_needed(text):
             value = self._redaction.redact(value)
             text = _text(value)
+        return self._put(value, text)
+
+    def _put(self, value: Any, text: str) -> str | None:
         content = text.encode("utf-8", "surrogatepass")
         ref = hashlib.sha256(content).hexdigest()[:_REF]
         if ref not in self._objects:

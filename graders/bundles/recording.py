@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from graders.kubeconfig import Kubeconfig
 
 STEPS_KEPT = 5000
 """Requests, looks at the clock and the like, of each sort, that are noted of one check."""
+_ASKED = tuple(field.name for field in fields(AuditQuery))
 RAW_BYTES = 32 << 20
 """Bytes of different answers that are remembered until the check ends."""
 
@@ -188,6 +189,7 @@ class RecordedDiscovery(Discovery):
     """The kinds of a cluster; notes which ones it did not have. Its own requests are not noted."""
 
     def __init__(self, discovery: Discovery, api: ApiServer, recording: Recording) -> None:
+        super().__init__()
         self._inner = discovery
         self._api = api
         self._recording = recording
@@ -203,10 +205,10 @@ class RecordedDiscovery(Discovery):
 
 def query_key(query: AuditQuery) -> dict[str, Any]:
     """Return what a query of the audit log asks for, as JSON values."""
-    fields = asdict(query)
+    asked = {name: getattr(query, name) for name in _ASKED}
     if query.verb is not None and not isinstance(query.verb, str):
-        fields["verb"] = sorted(query.verb)
-    return {name: value for name, value in fields.items() if value is not None}
+        asked["verb"] = sorted(query.verb)
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def kind_key(word: str, api_version: str | None) -> str:

@@ -42,7 +42,11 @@ class Redaction:
 
     def is_needed(self, text: str) -> bool:
         """Whether a document, given as JSON, may hold something to take out."""
-        return '"Secret' in text or self._pattern.search(text) is not None or self._escaped(text)
+        return '"Secret' in text or self.occurs_in(text)
+
+    def occurs_in(self, text: str) -> bool:
+        """Whether a secret that is known, or a token, stands in a document, given as JSON."""
+        return self._pattern.search(text) is not None or self._escaped(text)
 
     def redact(self, value: Any) -> Any:
         """Return a JSON value without secrets."""

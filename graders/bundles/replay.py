@@ -237,6 +237,7 @@ class ReplayedDiscovery(Discovery):
     """The kinds that the cluster served when the check was recorded."""
 
     def __init__(self, replay: Replay) -> None:
+        super().__init__()
         self._kinds = replay.kinds()
         self._types, self._foreign = self._kinds.known._types, self._kinds.known._foreign
         self._replay = replay

@@ -50,6 +50,7 @@ class EvidenceStore:
         """Keep a compressed bundle whose digest is known; raises like `put`."""
         path = self.path(digest)
         if not path.exists():
+            new = not path.parent.is_dir()
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(mode=0o700, exist_ok=True)
             beside = path.with_name(f".{secrets.token_hex(8)}.new")
@@ -59,7 +60,8 @@ class EvidenceStore:
             finally:
                 beside.unlink(missing_ok=True)
             _sync(path.parent)
-            _sync(self.folder)
+            if new:
+                _sync(self.folder)
         else:
             with suppress(OSError):
                 os.utime(path)  # nobody may sweep it before it is named

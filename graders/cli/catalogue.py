@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from clusters.capability import Capability
-from clusters.cli.cluster import provider_option
+from clusters.cli.options import provider_option
 from clusters.cli.output import err, json_option, out, print_json
 from clusters.provider import provider_named
 from graders.catalogue import LabProblem, all_labs, labs_folder
@@ -72,4 +72,4 @@ def _table(labs: Sequence[Lab], offered: frozenset[Capability]) -> Table:
 
 
 def _missing(found: Lab, offered: frozenset[Capability]) -> list[str]:
-    return sorted(c.value for c in set(found.document.capabilities) - offered)
+    return sorted(c.value for c in found.needs - offered)

@@ -10,6 +10,7 @@ _COMMANDS = {
     "appeal": "graders.cli.learning:appeal",
     "card": "graders.cli.rehearsing:card",
     "check": "graders.cli.learning:check",
+    "extend": "graders.cli.learning:extend",
     "finish": "graders.cli.learning:finish",
     "import": "graders.cli.importing:import_group",
     "lint": "graders.cli.authoring:lint",
@@ -17,6 +18,7 @@ _COMMANDS = {
     "new": "graders.cli.authoring:new",
     "preview": "graders.cli.previewing:preview",
     "rehearse": "graders.cli.rehearsing:rehearse",
+    "reset": "graders.cli.resetting:reset",
     "start": "graders.cli.learning:start",
     "watch": "graders.cli.watching:watch",
 }
@@ -47,6 +49,8 @@ def lab() -> None:
                                  assay lab start dra-01-claim-a-gpu
                                  assay lab check
                                  assay lab appeal TASK "why the verdict is wrong"
+                                 assay lab extend
+                                 assay lab reset --to TASK
                                  assay lab finish
     As an author                 assay lab new my-lab --title "My lab"
                                  assay lab lint my-lab

@@ -1,4 +1,4 @@
-"""`assay lab start|check|appeal|finish`: a learner at a terminal, with or without the hub."""
+"""`assay lab start|check|extend|appeal|finish`: a learner at a terminal, with or without a hub."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
 
-from clusters.cli.cluster import provider_option
+from clusters.cli.options import provider_option
 from clusters.cli.output import err, json_option, out, phase_printer, print_json
 from clusters.errors import EXIT_DONE, EXIT_NO, EXIT_PLATFORM, NotFound
 from clusters.home import home
@@ -22,6 +22,9 @@ from graders.ledger import LIVE_STATES, Attempt, open_ledger
 from graders.presentation import present_report
 from graders.remote import RemoteAttempt
 from graders.report import CheckResult, Outcome, Report
+
+if TYPE_CHECKING:
+    from graders.attempts import Attempts
 
 learner_option = click.option(
     "--learner",
@@ -98,7 +101,7 @@ def check(
         titles = {task["id"]: task["title"] for task in remote.show()["tasks"]}
         report = remote.check(asked, listener.told)
     else:
-        attempts, attempt = _local(slug, learner, provider_name)
+        attempts, attempt = local_attempt(slug, learner, provider_name)
         report = attempts.check(attempt.id, asked, listener.told)
         titles = {task.id: task.title for task in find_lab(attempt.lab).tasks}
     _print_report(report, titles, as_json)
@@ -120,12 +123,36 @@ def finish(slug: str | None, learner: str, provider_name: str, as_json: bool) ->
     if remote := RemoteAttempt.of_environment(os.environ):
         document = remote.finish()
     else:
-        attempts, attempt = _local(slug, learner, provider_name)
+        attempts, attempt = local_attempt(slug, learner, provider_name)
         document = attempts.finish(attempt.id).to_json()
     if as_json:
         print_json(document)
     else:
         out.print(f"Your attempt at [bold]{document['lab']}[/] is {document['state']}.")
+
+
+@click.command()
+@click.argument("slug", required=False)
+@learner_option
+@provider_option
+@json_option
+def extend(slug: str | None, learner: str, provider_name: str, as_json: bool) -> None:
+    """Give your attempt more time, by the minutes of its lab; twice at most.
+
+    
+    assay lab extend
+    assay lab extend dra-01-claim-a-gpu
+    """
+    if remote := RemoteAttempt.of_environment(os.environ):
+        document = remote.extend()
+    else:
+        attempts, attempt = local_attempt(slug, learner, provider_name)
+        document = attempts.extend(attempt.id).to_json()
+    if as_json:
+        print_json(document)
+    else:
+        until = _spoken(document["deadline_at"])
+        out.print(f"Your attempt at [bold]{document['lab']}[/] is open until {until} UTC.")
 
 
 @click.command()
@@ -149,7 +176,7 @@ def appeal(
     if remote := RemoteAttempt.of_environment(os.environ):
         document = remote.appeal(task, text)
     else:
-        attempts, attempt = _local(slug, learner, provider_name)
+        attempts, attempt = local_attempt(slug, learner, provider_name)
         if task not in find_lab(attempt.lab).task_ids:
             known = ", ".join(find_lab(attempt.lab).task_ids)
             raise NotFound(f"{attempt.lab} has no task {task!r}; it has {known}")
@@ -179,7 +206,13 @@ class _Listener:
             err.print(f"[dim]  looked at {escape(result.task)}[/]")
 
 
-def _local(slug: str | None, learner: str, provider_name: str) -> tuple[Any, Attempt]:
+def local_attempt(slug: str | None, learner: str, provider_name: str) -> tuple[Attempts, Attempt]:
+    """Return the attempts of this installation, and the one that is meant.
+
+    Raises:
+        NotFound: there is none.
+        UsageError: several are live and no lab is named.
+    """
     from graders.attempts import Attempts  # brings the Kubernetes client
 
     attempts = Attempts(open_ledger(), provider_named(provider_name))
@@ -218,7 +251,7 @@ def _write_notebook(path: Path, notebook: Mapping[str, Any]) -> Path:
 
 
 def _print_start(attempt: Attempt, kubeconfig: Path, notebook: Path) -> None:
-    deadline = attempt.deadline_at.replace("T", " ").removesuffix("Z")
+    deadline = _spoken(attempt.deadline_at)
     out.print(f"[bold]{attempt.lab}[/] is open until {deadline} UTC. What to do is in the notebook")
     out.print(f"  {escape(str(notebook))}\n", style="cyan")
     out.print("Next, in this terminal:")
@@ -226,6 +259,10 @@ def _print_start(attempt: Attempt, kubeconfig: Path, notebook: Path) -> None:
     out.print("  kubectl get nodes", style="cyan")
     out.print(f"  assay lab check {attempt.lab}", style="cyan")
     out.print(f"  assay lab finish {attempt.lab}", style="cyan")
+
+
+def _spoken(moment: str) -> str:
+    return moment.replace("T", " ").removesuffix("Z")
 
 
 def _print_report(report: Report, titles: Mapping[str, str], as_json: bool) -> None:

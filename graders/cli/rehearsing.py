@@ -13,7 +13,7 @@ import click
 from rich.markup import escape
 
 from clusters.binaries.lock import installed_locks
-from clusters.cli.cluster import provider_option
+from clusters.cli.options import provider_option
 from clusters.cli.output import err, json_option, out, phase_printer, print_json
 from clusters.errors import EXIT_DONE, EXIT_NO
 from clusters.provider import provider_named

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from clusters.cli.cluster import provider_option
+from clusters.cli.options import provider_option
 from clusters.cli.output import err, json_option, out, phase_printer, print_json
 from clusters.errors import EXIT_DONE
 from clusters.provider import provider_named

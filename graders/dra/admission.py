@@ -48,7 +48,8 @@ def claims_granted(
             granted.append(given)
         # A control behind: what was refused was free, so it was the claim that did not admit it.
         if rest := {device.name for device in devices}.difference(*granted):
-            probes.enter_context(node.hold(sorted(rest)))
+            tainted = any("taints" in device.more for device in devices)
+            probes.enter_context(node.hold(sorted(rest), whatever_taints=tainted))
         node.expect_undisturbed()
         return granted
 

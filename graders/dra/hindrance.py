@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from graders.audit import AuditEvent
 from graders.checks import CheckFailed
+from graders.dra.undisturbed import SIMULATOR
 from graders.probes import refuser
 from graders.view import ClusterView
 
 SCHEDULER = "system:kube-scheduler"
+_KUBELET = "system:node:"
 _DEFAULT_SCHEDULER = "default-scheduler"
 _TOO_MANY_REQUESTS = 429
 _ORDINARY = {404, 409}
@@ -46,7 +49,7 @@ def is_overlooked(pod: Object) -> bool:
 
 def hindrance(cluster: ClusterView, pod: Object) -> str:
     """Say what keeps the scheduler from placing a Pod; one clause, never empty."""
-    causes = [*_missing_rights(cluster)] or [*_refusals(cluster, pod)]
+    causes = [*_missing_rights(cluster)] or [*_refusals(cluster, pod)] or _meddling(cluster, pod)
     words = _words(pod)
     said = [f"the scheduler says: {words}"] if words else []
     return "; ".join([*causes, *_taint_rules(cluster), *said]) or "it does not say why"
@@ -74,6 +77,23 @@ def _refusals(cluster: ClusterView, pod: Object) -> Iterator[str]:
         who = refuser(message) or "the API server"
         what = "/".join(part for part in (event.resource, event.subresource) if part)
         yield f"{who} refuses the scheduler to {event.verb} {what}: {message[:200]}"
+
+
+def _meddling(cluster: ClusterView, pod: Object) -> list[str]:
+    """Say who else did to a Pod what is the scheduler's or its node's to do."""
+    metadata = pod["metadata"]
+    events = cluster.audit(resource="pods", namespace=metadata["namespace"], name=metadata["name"])
+    others = dict.fromkeys(
+        f"{event.actor} did {event.verb} pods/{event.subresource}"
+        for event in events
+        if event.subresource in ("binding", "status") and not _is_by_the_platform(event)
+    )
+    return [f"somebody wrote into the probe meanwhile: {' and '.join(others)}"] if others else []
+
+
+def _is_by_the_platform(event: AuditEvent) -> bool:
+    own = event.actor in (SCHEDULER, SIMULATOR) or event.actor.startswith(_KUBELET)
+    return own and not event.impersonated
 
 
 def _missing_rights(cluster: ClusterView) -> Iterator[str]:

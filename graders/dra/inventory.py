@@ -32,7 +32,7 @@ def record_inventory(cluster: ClusterView, driver: str, device_class: str) -> di
         "devices": {
             f"{driver}/{spec['pool']['name']}/{device['name']}": device
             for spec in slices.values()
-            for device in spec["devices"]
+            for device in spec.get("devices", ())
         },
     }
 

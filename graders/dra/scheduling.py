@@ -20,6 +20,7 @@ from graders.errors import AuditIncomplete, GradingError
 from graders.view import ClusterView
 
 _ABOUT_CLAIMS = re.compile(r"claim|device|\bCEL\b", re.IGNORECASE)
+_CEL_ERROR = "CEL runtime error"
 _AUDIT_SECONDS = 3.0
 """The log may lag behind the answer of the API server by this much."""
 
@@ -118,25 +119,29 @@ def confirm_refusal(cluster: ClusterView, pod: Object) -> None:
 
 def _instead(writes: Iterable[AuditEvent]) -> str:
     """Say who else wrote that no node fits; empty where nobody did."""
-    said = (event for event in writes if is_unschedulable(event.request))
+    said = (event for event in writes if is_refused(event.request))
     others = sorted({_author(event) for event in said if not _is_by_scheduler(event)})
     return f", but {' and '.join(others)} wrote so" if others else ""
 
 
 def _refusals(pod: Object) -> Iterator[str]:
     for condition in (pod.get("status") or {}).get("conditions") or ():
-        if _says_unschedulable(condition):
+        if _says_refused(condition):
             yield str(condition.get("message", ""))
 
 
-def is_unschedulable(pod: Object) -> bool:
-    """Whether a condition of the Pod says that no node fits."""
-    return any(_says_unschedulable(c) for c in (pod.get("status") or {}).get("conditions") or ())
+def is_refused(pod: Object) -> bool:
+    """Whether a condition of the Pod says that no node fits, or that its claim cannot be read."""
+    return any(_says_refused(c) for c in (pod.get("status") or {}).get("conditions") or ())
 
 
-def _says_unschedulable(condition: Object) -> bool:
+def _says_refused(condition: Object) -> bool:
     said = tuple(condition.get(key) for key in ("type", "status", "reason"))
-    return said == ("PodScheduled", "False", "Unschedulable")
+    # A selector that asks a device for what it does not have ends the whole allocation.
+    is_mistaken = _CEL_ERROR in str(condition.get("message", ""))
+    return said == ("PodScheduled", "False", "Unschedulable") or (
+        said == ("PodScheduled", "False", "SchedulerError") and is_mistaken
+    )
 
 
 def _writes(cluster: ClusterView, resource: str, document: Object) -> list[AuditEvent]:

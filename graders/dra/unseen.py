@@ -18,7 +18,7 @@ from graders.dra.inventory import Inventory
 from graders.dra.scheduling import (
     confirm_refusal,
     expect_chosen_by_scheduler,
-    is_unschedulable,
+    is_refused,
     results_of,
 )
 from graders.dra.undisturbed import classes_of, expect_undisturbed
@@ -30,6 +30,8 @@ ANSWER_SECONDS = 10.0
 """How long the scheduler may take to decide about one probe; usually it takes 0.1 s."""
 _UNDECIDED = "The scheduler did not decide about a probe"
 _UNCLAIMED = "The grader cannot claim its own devices"
+_EVERY_TAINT = [{"operator": "Exists", "effect": effect} for effect in ("NoSchedule", "NoExecute")]
+"""The scheduler takes no effect for every effect; who evicts wants to see NoExecute (1.37)."""
 _IMAGE = "registry.k8s.io/pause:3.10"
 _DRA = "resource.k8s.io/v1"
 _NAMESPACE = "default"
@@ -49,6 +51,10 @@ class UnseenDevice:
     """Capacity `memory`, a quantity."""
     driver_version: str = "999.0.0"
     """Attribute `driverVersion`, a semantic version."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """More attributes, as in a ResourceSlice; one that is named here replaces the usual one."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else a ResourceSlice says of a device, such as taints; replaces what is said without."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +94,17 @@ class UnseenNode:
             yield self._given(probe)
 
     @contextmanager
-    def hold(self, names: Sequence[str]) -> Iterator[None]:
+    def hold(self, names: Sequence[str], *, whatever_taints: bool = False) -> Iterator[None]:
         """Claim exactly these devices.
+
+        Args:
+            names: of the devices.
+            whatever_taints: also where the check has published them with taints.
 
         Raises:
             GradingError: the scheduler does not give them, although nobody can have them.
         """
-        with self._ask(self._spec_for(names)) as probe:
+        with self._ask(self._spec_for(names, whatever_taints)) as probe:
             self._await(probe, lambda: results_of(probe.read()), _UNCLAIMED)
             yield
 
@@ -154,8 +164,9 @@ class UnseenNode:
             "tolerations": [{"operator": "Exists"}],
         }
 
-    def _spec_for(self, names: Sequence[str]) -> dict[str, Any]:
+    def _spec_for(self, names: Sequence[str], whatever_taints: bool) -> dict[str, Any]:
         driver = self.inventory["driver"]
+        tolerated = {"tolerations": _EVERY_TAINT} if whatever_taints else {}
         return {
             "devices": {
                 "requests": [
@@ -164,6 +175,7 @@ class UnseenNode:
                         "exactly": {
                             "deviceClassName": self.inventory["class"]["name"],
                             "selectors": [_cel(driver, self.names[name])],
+                            **tolerated,
                         },
                     }
                     for number, name in enumerate(names)
@@ -217,8 +229,10 @@ def _published(device: UnseenDevice, name: str) -> dict[str, Any]:
             "model": {"string": name},
             "driverVersion": {"version": device.driver_version},
             "numaNode": {"int": 0},
+            **device.attributes,
         },
         "capacity": {"memory": {"value": device.memory}},
+        **device.more,
     }
 
 
@@ -230,4 +244,4 @@ def _cel(driver: str, uuid: str) -> dict[str, Any]:
 
 
 def _is_decided(probe: Probe) -> bool:
-    return bool(results_of(probe.read(0))) or is_unschedulable(probe.read(1))
+    return bool(results_of(probe.read(0))) or is_refused(probe.read(1))

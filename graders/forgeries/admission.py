@@ -141,7 +141,7 @@ def reviews_refused(intruder: Intruder) -> None:
     Family.ADMISSION,
     State.FLAWED,
     fails_because="The grader's own claims come back changed, which is noticed.",
-    names=("changed the probe",),
+    names=("changed the probe", "MutatingAdmissionPolicy mine"),
 )
 def claims_made_right(intruder: Intruder) -> None:
     """Adds the selectors of a passed attempt to every claim, whatever its template says."""

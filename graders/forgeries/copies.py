@@ -18,6 +18,7 @@ from graders.forgeries.replica import (
     give_devices,
     on_the_same_node,
     scheduled,
+    there,
     unscheduled,
 )
 from graders.forgeries.statuses import workloads
@@ -61,7 +62,7 @@ def bindings_as_objects(intruder: Intruder) -> None:
     """Binds copied Pods by creating Binding objects, which older clients did."""
     copies = copy_pods(intruder, unscheduled)
     give_devices(intruder, copies)
-    for copy in copies:
+    for copy in there(intruder, copies):
         namespace = copy.pod["metadata"]["namespace"]
         intruder.must("POST", f"/api/v1/namespaces/{namespace}/bindings", binding(copy))
     await_running(intruder, copies)

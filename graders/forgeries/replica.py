@@ -93,9 +93,14 @@ def give_devices(intruder: Intruder, copies: list[Copy], who: Who = LEARNER) -> 
 
 def bind(intruder: Intruder, copies: list[Copy], who: Who = LEARNER) -> None:
     """Bind each copy to the node of its original."""
-    for copy in copies:
+    for copy in there(intruder, copies):
         path = intruder.path_of(copy.pod, "binding")
         intruder.must("POST", path, binding(copy), who=who)
+
+
+def there(intruder: Intruder, copies: list[Copy]) -> list[Copy]:
+    """Return the copies that still exist: a ReplicaSet that has enough ends what it adopts."""
+    return [copy for copy in copies if intruder.read(copy.pod) is not None]
 
 
 def binding(copy: Copy) -> Document:

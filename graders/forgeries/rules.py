@@ -18,6 +18,9 @@ BY_GRADER = "request.userInfo.username == 'assay:grader'"
 BY_SCHEDULER = "request.userInfo.username == 'system:kube-scheduler'"
 _EFFECT_SECONDS = 20.0
 _SETTLE_SECONDS = 0.5
+_POLICY_SECONDS = 1.5
+"""An API server looks at its admission policies once a second (PolicyRefreshInterval of
+k8s.io/apiserver/pkg/admission/plugin/policy/generic)."""
 
 
 def resource_rules(*resources: str, operations: Sequence[str] = ("CREATE",)) -> list[Document]:
@@ -134,7 +137,8 @@ def _policy(intruder: Intruder, kind: str, rules: list[Document]) -> Document:
 
 def _bind(intruder: Intruder, policy: Document, **spec: Any) -> None:
     name = policy["metadata"]["name"]
-    intruder.at_the_end(settle)  # it stays in effect for a moment after it is gone
+    # It stays in effect for a moment after it is gone.
+    intruder.at_the_end(lambda: time.sleep(_POLICY_SECONDS))
     intruder.create(policy)
     intruder.create(
         {

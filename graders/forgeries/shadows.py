@@ -45,6 +45,7 @@ def kinds_in_groups_of_kubernetes(intruder: Intruder) -> None:
     State.UNTOUCHED,
     fails_because=_REDIRECTED,
     names=("APIService",),
+    lasting=True,  # what is put back is served again only after a minute on a busy host
 )
 def groups_handed_to_another_server(intruder: Intruder) -> None:
     """Has another server answer for workloads and devices, by APIServices of the groups."""

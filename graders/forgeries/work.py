@@ -14,6 +14,8 @@ Document = dict[str, Any]
 
 _NOT_COPIED = {"Event", "Lease", "Node", "Namespace", "APIService", "EndpointSlice", "Endpoints"}
 """What the cluster writes by itself, or what a copy of would be another cluster's."""
+_RULES = {"DeviceTaintRule", "ResourceQuota", "ValidatingAdmissionPolicy"}
+"""What holds once it is written, whatever its status tells about how it goes."""
 _SERVER_FIELDS = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation")
 
 
@@ -34,8 +36,8 @@ class Work:
 
     @property
     def papers(self) -> Work:
-        """The objects that are done once they are written: no controller reports on them."""
-        return Work(tuple(d for d in self.objects if "status" not in d))
+        """The objects that are done once they are written, as no controller reports on them."""
+        return Work(tuple(d for d in self.objects if "status" not in d or d["kind"] in _RULES))
 
 
 def read_work(kubeconfig: Path) -> Work:

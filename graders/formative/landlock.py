@@ -19,6 +19,7 @@ _RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
 """How many rights to files each version of the interface knows."""
 _BIND_AND_CONNECT = 0b11
 _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
+_SCOPES_SINCE = 6
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -56,7 +57,7 @@ def prepare(reading: Iterable[Path], writing: Iterable[Path]) -> int:
     rules = _Rules(
         files=everything,
         network=_BIND_AND_CONNECT if known >= 4 else 0,
-        scopes=_ABSTRACT_SOCKETS_AND_SIGNALS if known >= 6 else 0,
+        scopes=_ABSTRACT_SOCKETS_AND_SIGNALS if known >= _SCOPES_SINCE else 0,
     )
     ruleset = _called(_CREATE, ctypes.byref(rules), ctypes.c_size_t(_size_for(known)), 0)
     for path in reading:
@@ -80,9 +81,24 @@ def restrict(ruleset: int) -> None:
         os.close(ruleset)
 
 
+def stand_alone() -> bool:
+    """Take signals to, and tracing of, every process away but those that this one starts.
+
+    Also of those that are held to the same rules. The process must have set PR_SET_NO_NEW_PRIVS.
+
+    Returns:
+        Whether this kernel can do it.
+    """
+    if version() < _SCOPES_SINCE:
+        return False
+    rules = _Rules(scopes=_ABSTRACT_SOCKETS_AND_SIGNALS)
+    restrict(_called(_CREATE, ctypes.byref(rules), ctypes.c_size_t(_size_for(_SCOPES_SINCE)), 0))
+    return True
+
+
 def _size_for(known: int) -> int:
     """Return how much of the structure this kernel has heard of."""
-    return 8 if known < 4 else 16 if known < 6 else 24
+    return 8 if known < 4 else 16 if known < _SCOPES_SINCE else 24
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:

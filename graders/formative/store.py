@@ -11,9 +11,8 @@ from pathlib import Path
 from sqlalchemy import Engine, Float, Integer, String, Text, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from clusters.database import Sessions, migrate
 from graders.formative.report import FormativeReport
-from graders.ledger.database import migrate
-from graders.ledger.sessions import Sessions
 
 VERSION_TABLE = "formative_version"
 _MIGRATIONS = Path(__file__).parent / "migrations"

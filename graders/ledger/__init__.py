@@ -1,7 +1,8 @@
 """Ledger: what every learner attempted and what was found, never changed, signed."""
 
+from clusters.database import database_url
 from graders.ledger.attempt import Attempt
-from graders.ledger.database import LedgerAway, LedgerError, database_url
+from graders.ledger.errors import LedgerAway, LedgerError
 from graders.ledger.export import export_attempt
 from graders.ledger.ledger import Ledger, open_ledger
 from graders.ledger.progress import TaskProgress

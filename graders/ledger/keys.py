@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from graders.file_lock import locked
-from graders.ledger.database import LedgerError
+from clusters.file_lock import locked
+from graders.ledger.errors import LedgerError
 
 
 class Seal(NamedTuple):

@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
+from clusters.database import Sessions, connect, database_url, migrate
 from clusters.errors import NotFound
 from clusters.home import home
 from graders.ledger.attempt import Attempt
 from graders.ledger.chain import extend, last_link
-from graders.ledger.database import LedgerError, connect, database_url, migrate
 from graders.ledger.effective import passed_at
+from graders.ledger.errors import LedgerError
 from graders.ledger.keys import Keyring, Seal
 from graders.ledger.progress import TaskProgress, progress_of
-from graders.ledger.sessions import Sessions
+from graders.ledger.sealing import Sealing
 from graders.ledger.statement_book import TRIES, StatementBook
 from graders.ledger.statements import (
     AppealCase,
@@ -39,6 +40,7 @@ from graders.ledger.tables import (
 from graders.ledger.verification import find_problems, verdicts_of
 from graders.report import Report
 
+_MIGRATIONS = Path(__file__).parent / "migrations"
 _STATEMENTS = "#statements"
 """Tells the seal of the statements from that of the reports."""
 
@@ -54,7 +56,7 @@ def open_ledger(url: str | None = None, keys: Path | None = None) -> Ledger:
         LedgerError: the database cannot be reached or written.
     """
     engine = connect(url or database_url())
-    migrate(engine)
+    migrate(engine, _MIGRATIONS)
     return Ledger(engine, Keyring(keys or home() / "keys"))
 
 
@@ -77,6 +79,7 @@ class Ledger:
         """Use an engine whose tables are up to date; `open_ledger` is the usual way."""
         self.engine = engine
         self._keyring = keyring
+        self._sealing = Sealing(keyring)
         self._sessions = Sessions(engine)
         self._url = engine.url.render_as_string(hide_password=True)
         self._statements = StatementBook(self._sessions, keyring, self._url + _STATEMENTS)
@@ -113,7 +116,7 @@ class Ledger:
         with self._sessions.reading() as session:
             row = session.get(AttemptRow, id)
             if row is None:
-                raise NotFound(f"there is no attempt {id!r}; `assay attempt list` shows them")
+                raise NotFound(_no_attempt(id))
             return Attempt.from_row(row)
 
     def rendered_lab(self, attempt: str) -> dict[str, Any] | None:
@@ -168,7 +171,7 @@ class Ledger:
         with self._sessions.writing() as session:
             row = session.get(AttemptRow, id, with_for_update=True)
             if row is None:
-                raise NotFound(f"there is no attempt {id!r}; `assay attempt list` shows them")
+                raise NotFound(_no_attempt(id))
             if AttemptState(row.state) in only_from:
                 row.state = state.value
                 for name, value in changes.items():
@@ -182,7 +185,6 @@ class Ledger:
             NotFound: its attempt is not in the ledger.
             LedgerError: another report with this id is there, or the chain cannot be extended.
         """
-        self.attempt(report.attempt)
         body = report.canonical()
         for _ in range(TRIES):
             try:
@@ -190,7 +192,7 @@ class Ledger:
             except IntegrityError:
                 continue  # another writer took our place in the chain
             if seal is not None:
-                self._keyring.advance_seal(self._url, seal)
+                self._sealing.advance(self._url, seal)
             return
         raise LedgerError(f"report {report.id} could not be appended to the ledger")
 
@@ -202,6 +204,9 @@ class Ledger:
                 if stored != body:
                     raise LedgerError(f"another report with the id {report.id} is in the ledger")
                 return None
+            known = select(AttemptRow.id).where(AttemptRow.id == report.attempt)
+            if session.scalar(known) is None:
+                raise NotFound(_no_attempt(report.attempt))
             row = ReportRow(
                 id=report.id, attempt=report.attempt, body=body, evidence=report.evidence
             )
@@ -348,10 +353,16 @@ class Ledger:
 
     def verify(self) -> list[str]:
         """Check every link, signature and verdict; return each problem in one sentence."""
+        self._sealing.wait()
         seals = [self._keyring.seal(name) for name in (self._url, self._url + _STATEMENTS)]
         with self._sessions.reading() as session:
             return find_problems(session, self._keyring.public_key(), *seals)
 
     def close(self) -> None:
         """Close every connection."""
+        self._sealing.wait()
         self.engine.dispose()
+
+
+def _no_attempt(id: str) -> str:
+    return f"there is no attempt {id!r}; `assay attempt list` shows them"

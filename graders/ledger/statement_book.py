@@ -11,12 +11,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from clusters.database import Sessions
 from clusters.errors import NotFound
 from graders.ledger.attempt import Attempt
 from graders.ledger.chain import extend, last_link
-from graders.ledger.database import LedgerError
+from graders.ledger.errors import LedgerError
 from graders.ledger.keys import Keyring
-from graders.ledger.sessions import Sessions
 from graders.ledger.statements import (
     Answer,
     Appeal,

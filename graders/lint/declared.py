@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from clusters.addons.catalogue import existing
 from clusters.capability import Capability
 from clusters.errors import InputInvalid
 from graders.declarative.documents import Cel, CheckDocument
@@ -69,9 +70,14 @@ def _problems(lab: Lab, document: CheckDocument) -> Iterator[str]:
             found = _cel_problems(requirement.cel, lab)
             yield from (f"{where}.cel.{problem}" for problem in found)
         for verb in _TRAFFIC:
-            offered = Capability.NETWORKING in lab.document.capabilities
-            if getattr(requirement, verb) is not None and not offered:
+            if getattr(requirement, verb) is not None and not _has_services(lab):
                 yield f"{where}.{verb}: needs the capability networking in lab.yaml"
+
+
+def _has_services(lab: Lab) -> bool:
+    """Say whether any Service answers: those of add-ons do without a network of Pods."""
+    addons = existing(lab.document.addons)
+    return Capability.NETWORKING in lab.document.capabilities or any(a.process for a in addons)
 
 
 def _cel_problems(entry: Cel, lab: Lab) -> Iterator[str]:

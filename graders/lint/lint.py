@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clusters.errors import InputInvalid
 from graders.lab import Lab, load_lab
+from graders.lint.addons import addon_problems
 from graders.lint.check_functions import check_problems
 from graders.lint.declared import declared_problems
 from graders.lint.filled_in import (
@@ -54,6 +55,7 @@ def lint_warnings(folder: Path) -> list[str]:
 
 
 def _content_problems(lab: Lab) -> Iterator[str]:
+    yield from addon_problems(lab)
     yield from unused_parameters(lab)
     yield from inventory_problems(lab)
     yield from manifest_problems(lab)

@@ -125,6 +125,13 @@ class Live:
             agenda.give_up()
             followed.wake.set()
 
+    def look_at_all(self, attempt_id: str) -> None:
+        """Look at every task of a followed attempt again: its cluster was taken back."""
+        followed = self._followed.get(attempt_id)
+        if followed is not None and followed.agenda is not None:
+            followed.agenda.changed_somehow(time.monotonic())
+            followed.wake.set()
+
     async def close(self) -> None:
         """Look at nothing any more."""
         for followed in list(self._followed.values()):

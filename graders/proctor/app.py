@@ -27,6 +27,7 @@ from graders.proctor.metrics import Metrics
 from graders.proctor.notebook_servers import NotebookServers
 from graders.proctor.openapi import describe
 from graders.proctor.places import Places
+from graders.proctor.pool_filling import fill_pool
 from graders.proctor.problems import answer_with_problems
 from graders.proctor.queue import Queue
 from graders.proctor.reconciler import Reconciler
@@ -79,11 +80,15 @@ def create_app(
         ) as api:
             proctor = _assemble(settings, attempts, ledger, spawner_secret, api)
             app.state.proctor = proctor
-            rounds = asyncio.create_task(proctor.reconciler.run())
+            rounds = [
+                asyncio.create_task(proctor.reconciler.run()),
+                asyncio.create_task(fill_pool(attempts.broker, proctor.metrics, proctor.threads)),
+            ]
             yield
-            rounds.cancel()
-            with suppress(asyncio.CancelledError):
-                await rounds
+            for task in rounds:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await proctor.live.close()
             proctor.threads.shutdown(wait=False, cancel_futures=True)
 
@@ -129,12 +134,13 @@ def _assemble(
     live = _live(attempts, events, metrics, lookers=max(1, settings.gradings // 2))
 
     timings = Timings(home() / "timings" / "start.json")
+    queue = Queue(attempts.broker, settings.patience)
     servers = NotebookServers(api, settings.api_token)
     return Proctor(
         attempts=attempts,
         ledger=ledger,
         identity=HubIdentity(api, spawner_secret),
-        starts=Starts(attempts, Queue(settings.patience), timings, metrics, starters),
+        starts=Starts(attempts, queue, timings, metrics, starters),
         places=places,
         checks=RunningChecks(attempts, events, metrics, checkers, places, live),
         formative=FormativeGradings(attempts, FormativeStore(ledger.engine)),

@@ -17,6 +17,8 @@ from graders.proctor.documents import (
     AttemptsQuery,
     AttemptWithTasks,
     CheckBody,
+    CheckpointDocument,
+    ResetBody,
     Ticket,
 )
 from graders.proctor.doors import Followed, Learner, Own, Readable, the_proctor
@@ -78,9 +80,11 @@ async def check(
     after two seconds of silence comes `{"alive": true}`, so that a client notices a dead proctor.
     """
     proctor = the_proctor(request)
-    await asyncio.to_thread(proctor.attempts.require_open, own.id)
+    by_line = NDJSON in accept
+    if by_line:  # once a line is sent, it is too late for a status
+        await asyncio.to_thread(proctor.attempts.require_open, own.id)
     feed = proctor.checks.begin(own, body.tasks if body else None)
-    if NDJSON in accept:
+    if by_line:
         return line_by_line(feed)
     last: dict[str, Any] = {}
     async for entry in feed.read():
@@ -101,6 +105,48 @@ async def finish(request: Request, own: Own) -> JSONResponse:
         proctor.events.publish(own.id, "attempt", document)
     proctor.reconciler.hurry()
     return JSONResponse(document)
+
+
+@router.post(
+    "/attempts/{id}/extend", response_model=AttemptWithTasks, responses=refusals(403, 404, 409)
+)
+async def extend(request: Request, own: Own) -> JSONResponse:
+    """Give an open attempt more time, by the minutes of its lab; twice at most."""
+    proctor = the_proctor(request)
+    extended = await asyncio.to_thread(proctor.attempts.extend, own.id)
+    document = await _document(proctor, extended)
+    proctor.events.publish(own.id, "attempt", document)
+    return JSONResponse(document)
+
+
+@router.get(
+    "/attempts/{id}/checkpoints",
+    response_model=list[CheckpointDocument],
+    responses=refusals(403, 404, 409),
+)
+async def checkpoints(request: Request, own: Own) -> JSONResponse:
+    """Return where `reset` leads: first to the start of the lab, then to before each task."""
+    found = await asyncio.to_thread(the_proctor(request).attempts.checkpoints, own.id)
+    return JSONResponse([{"to": to, **found[to].to_json()} for to in found])
+
+
+@router.post(
+    "/attempts/{id}/reset",
+    response_model=CheckpointDocument,
+    responses=refusals(403, 404, 409, 503),
+)
+async def reset(request: Request, own: Own, body: ResetBody | None = None) -> JSONResponse:
+    """Take the cluster of an open attempt back to the start of the lab, or to before a task.
+
+    What was done in the cluster since is undone. Verdicts stay, the time goes on, and who follows
+    the attempt hears what is not done any more. A check under way ends first.
+    """
+    proctor, to = the_proctor(request), (body and body.to) or ""
+    async with proctor.live.standing_back(own.id):
+        found = await asyncio.to_thread(proctor.attempts.reset, own.id, to)
+        proctor.live.look_at_all(own.id)
+    proctor.events.publish(own.id, "attempt", await _document(proctor, own))
+    return JSONResponse({"to": to, **found.to_json()})
 
 
 @router.get(

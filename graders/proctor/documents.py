@@ -36,10 +36,41 @@ class StartBody(_Body):
     assurance: Literal["practice", "isolated"] = "practice"
 
 
+class PauseBody(_Body):
+    """Whose notebook was closed."""
+
+    learner: str = Field(min_length=1, max_length=LEARNER_LIMIT)
+    lab: str = Field(pattern=SLUG)
+
+
+class Paused(_Document):
+    """Whether a cluster is frozen now."""
+
+    paused: bool
+
+
 class CheckBody(_Body):
     """Which tasks to check; all of them without a list."""
 
     tasks: list[TaskId] | None = Field(default=None, min_length=1, max_length=TASKS_LIMIT)
+
+
+class ResetBody(_Body):
+    """To where a cluster is taken back."""
+
+    to: TaskId | None = None
+    """To before this task; to the start of the lab without one."""
+
+
+class CheckpointDocument(_Document):
+    """A moment to which the cluster of an attempt can be taken back."""
+
+    to: str
+    """Id of the task before which it was; empty for the start of the lab."""
+    after: str
+    """Id of the task that had just passed then; empty for the start of the lab."""
+    taken_at: str
+    """RFC 3339 with microseconds, UTC."""
 
 
 class AttemptsQuery(_Body):
@@ -160,6 +191,10 @@ class AttemptWithTasks(AttemptDocument):
 
     reports: int
     """How many the ledger has of it."""
+    extensions_left: int
+    """How often its time can still be extended."""
+    warning: str
+    """That its time is nearly over; empty while there is enough."""
     tasks: list[TaskDocument]
 
 
@@ -211,6 +246,26 @@ class VerificationDocument(_Document):
     true: bool
     problems: list[str]
     """One sentence each."""
+
+
+class ClustersDocument(_Document):
+    """Who has which cluster, what waits ready, and who waits; see `clusters.broker.overview`."""
+
+    clusters: list[dict[str, Any]]
+    """As `assay cluster list --json` shows them."""
+    leases: list[dict[str, Any]]
+    pool: list[dict[str, Any]]
+    """For each flavour: `wanted`, `ready` and `incomplete`."""
+    waiting: list[str]
+    """Seats in the queue, the next one first."""
+    wait_seconds: float | None
+    """What somebody may expect who finds no room now; null where nothing is known."""
+    limit: int
+    """Clusters that fit here."""
+    memory: dict[str, Any]
+    """Bytes in all and available; percent of time lost to waiting for memory."""
+    problem: str
+    """What is wrong with `pool.yaml`; empty when nothing is."""
 
 
 class ReportCardDocument(_Document):

@@ -42,6 +42,11 @@ class Feed(Generic[T]):
         return self._dropped + len(self._items)
 
     @property
+    def dropped(self) -> int:
+        """How many items are kept no longer: the number of the newest of them."""
+        return self._dropped
+
+    @property
     def closed(self) -> bool:
         """Whether nothing will follow."""
         return self._closed

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from clusters.broker.lease import LeaseState
+from clusters.broker.overview import Overview
 from graders.report import Outcome, Report
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _START_SECONDS = (0.5, 1, 2, 5, 10, 20, 40, 60, 120, 240)
+_LEASE_SECONDS = (0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 60, 120)
 _CHECK_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
@@ -42,6 +45,15 @@ class Metrics:
             "gradings_cancelled", "Gradings ended because the learner asked again."
         )
         self.live = self._gauge("attempts_live", "Attempts that hold a cluster.")
+        self.lease_seconds = self._seconds(
+            "lease",
+            "Time of starts, from the request to the lab's objects in place; warm: from the pool.",
+            _LEASE_SECONDS,
+            "warm",
+        )
+        self.leases = self._gauge("leases", "Clusters that are somebody's.", "state")
+        self.pool = self._gauge("pool", "Clusters that wait ready, and those wanted.", "what")
+        self.memory = self._gauge("memory_available_bytes", "What more clusters could use.")
         self.repairs = self._counter("reconcile_actions", "Things the reconciler put right.")
         self.reconcile_failures = self._counter(
             "reconcile_failures", "Reconcile rounds that failed."
@@ -62,6 +74,16 @@ class Metrics:
             if result.outcome is Outcome.ERROR:
                 self.check_errors.labels(report.lab, result.task).inc()
 
+    def show_clusters(self, found: Overview) -> None:
+        """Show who has clusters, and what waits ready."""
+        for state in LeaseState:
+            held = sum(1 for lease in found.leases if lease.state is state)
+            self.leases.labels(state.value).set(held)
+        self.pool.labels("ready").set(sum(shelf.ready for shelf in found.pool))
+        self.pool.labels("wanted").set(sum(shelf.wanted for shelf in found.pool))
+        self.waiting.set(len(found.waiting))
+        self.memory.set(found.memory.available)
+
     def render(self) -> bytes:
         """Return the text format."""
         return generate_latest(self.registry)
@@ -69,8 +91,8 @@ class Metrics:
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
         return Counter(f"assay_{name}_total", what, labels, registry=self.registry)
 
-    def _gauge(self, name: str, what: str) -> Gauge:
-        return Gauge(f"assay_{name}", what, registry=self.registry)
+    def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
+        return Gauge(f"assay_{name}", what, labels, registry=self.registry)
 
     def _seconds(self, name: str, what: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(

@@ -12,12 +12,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from clusters.errors import AssayError, InputInvalid, NotFound
-from graders.attempts import AttemptEnded
+from graders.attempts import AttemptEnded, NotExtended, NotReset
 from graders.errors import Cancelled
 from graders.ledger.statements import AppealAnswered, AppealPending
 
 log = logging.getLogger("assay.proctor")
-_CONFLICTS = (AttemptEnded, Cancelled, AppealPending, AppealAnswered)
+_CONFLICTS = (AttemptEnded, NotExtended, NotReset, Cancelled, AppealPending, AppealAnswered)
 
 
 class Refused(AssayError):

@@ -1,13 +1,18 @@
-"""Queue: starts for which there is no room now wait, first come, first served."""
+"""Queue: starts for which there is no room now wait, first come, first served.
+
+Who waits stands in the database, so that a start that is asked for again after the proctor
+restarted has kept its place, and one at a terminal does not overtake it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-from graders.attempts import CapacityExhausted
+from clusters.broker import CapacityExhausted, Place
+from graders.attempts.rules import seat_of
 
 PATIENCE = 200
 """Seconds a start waits for a place; below the spawner's own limit."""
@@ -23,57 +28,80 @@ class Seat(NamedTuple):
     learner: str
     lab: str
 
+    @property
+    def name(self) -> str:
+        """By which it stands in the queue."""
+        return seat_of(self.learner, self.lab)
+
+
+class WaitingPlaces(Protocol):
+    """Where those who wait take seats; the broker."""
+
+    def wait(self, seat: str) -> Place:
+        """Take a seat, or say that one still waits; return where one stands."""
+
+    def leave(self, seat: str) -> None:
+        """Give up a seat."""
+
 
 class Queue:
     """Lets one start at a time ask for room, in the order of their coming."""
 
-    def __init__(self, patience: float = PATIENCE, try_every: float = TRY_EVERY) -> None:
+    def __init__(
+        self, places: WaitingPlaces, patience: float = PATIENCE, try_every: float = TRY_EVERY
+    ) -> None:
+        self._places = places
         self._patience = patience
         self._try_every = try_every
-        self._waiting: list[Seat] = []
+        self._seated: set[Seat] = set()
 
     def __len__(self) -> int:
-        """Return how many wait."""
-        return len(self._waiting)
+        """Return how many wait here."""
+        return len(self._seated)
 
     async def pass_through(
         self,
         seat: Seat,
         start: Callable[[], Awaitable[T]],
-        on_wait: Callable[[int], None],
+        on_wait: Callable[[Place], None],
     ) -> T:
-        """Run `start` when it is this seat's turn, again and again until there is room for it.
+        """Run `start` at once, or when it is this seat's turn, until there is room for it.
 
         Args:
             seat: who waits. It must call `admitted` as soon as it has got its room.
-            start: raises CapacityExhausted while there is none.
-            on_wait: told the position, 1 is first, whenever it changes.
+            start: raises CapacityExhausted while there is none, or while others came before.
+            on_wait: told the place whenever the position changes.
 
         Raises:
             CapacityExhausted: there was no room for as long as the patience lasts.
         """
         deadline = time.monotonic() + self._patience
-        self._waiting.append(seat)
         told = 0
         try:
             while True:
-                position = self._waiting.index(seat) + 1
-                if position == 1:
-                    try:
+                try:
+                    if told <= 1:
                         return await start()
-                    except CapacityExhausted:
-                        if time.monotonic() > deadline:
-                            raise
-                if position != told:
-                    on_wait(position)
-                    told = position
+                except CapacityExhausted:
+                    if time.monotonic() > deadline:
+                        raise
+                self._seated.add(seat)
+                place = await asyncio.to_thread(self._places.wait, seat.name)
+                if place.position != told:
+                    on_wait(place)
+                    told = place.position
                 await asyncio.sleep(self._try_every)
-                if time.monotonic() > deadline and position > 1:
+                if time.monotonic() > deadline and told > 1:
                     raise CapacityExhausted("every place stayed taken; start the lab again later")
         finally:
-            self.admitted(seat)
+            await self._leave(seat)
 
     def admitted(self, seat: Seat) -> None:
         """Let the next one ask: this seat has its room, or does not want it any more."""
-        if seat in self._waiting:
-            self._waiting.remove(seat)
+        if seat in self._seated:
+            self._seated.discard(seat)
+            self._places.leave(seat.name)
+
+    async def _leave(self, seat: Seat) -> None:
+        if seat in self._seated:
+            await asyncio.shield(asyncio.to_thread(self.admitted, seat))

@@ -10,11 +10,13 @@ import asyncio
 import logging
 import time
 from concurrent.futures import Executor
+from datetime import UTC, datetime
 
 import httpx
 
 from clusters.errors import AssayError
 from graders.attempts import Attempts
+from graders.attempts.extending import ends_soon
 from graders.ledger import LIVE_STATES, Attempt, Ledger
 from graders.proctor.events import Events
 from graders.proctor.metrics import Metrics
@@ -50,6 +52,7 @@ class Reconciler:
         self._threads = threads
         self._soon = asyncio.Event()
         self._live: dict[str, Attempt] = {}
+        self._looked_at = datetime.now(UTC)
         self._looked_at_hub = float("-inf")
 
     def hurry(self) -> None:
@@ -84,7 +87,10 @@ class Reconciler:
         for id in ended:
             document = await asyncio.to_thread(self._document, id)
             self._events.publish(id, "attempt", document)
-        self._live = live
+        for id, attempt in live.items():
+            if ends_soon(attempt) and not ends_soon(self._live.get(id, attempt), self._looked_at):
+                self._events.publish(id, "attempt", await asyncio.to_thread(self._document, id))
+        self._live, self._looked_at = live, datetime.now(UTC)
         self._metrics.live.set(len(live))
         if ended or time.monotonic() - self._looked_at_hub > LOOK_AT_HUB_EVERY:
             await self._stop_servers(live)

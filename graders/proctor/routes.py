@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response, StreamingResponse
+import asyncio
 
-from graders.proctor.documents import Health, StartBody
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from clusters.broker.overview import overview
+from graders.proctor.documents import Health, PauseBody, Paused, StartBody
 from graders.proctor.doors import the_proctor, the_spawner
 from graders.proctor.metrics import CONTENT_TYPE
 from graders.proctor.starts import Order
@@ -28,7 +31,8 @@ async def health() -> dict[str, str]:
 async def metrics(request: Request) -> Response:
     """Return the metrics in the text format of Prometheus; they name no learner."""
     proctor = the_proctor(request)
-    proctor.metrics.waiting.set(proctor.starts.waiting)
+    found = await asyncio.to_thread(overview, proctor.attempts.broker)
+    proctor.metrics.show_clusters(found)
     proctor.metrics.gradings_waiting.set(proctor.places.waiting)
     proctor.metrics.gradings_running.set(proctor.places.running)
     return Response(proctor.metrics.render(), media_type=CONTENT_TYPE)
@@ -48,3 +52,13 @@ async def start(body: StartBody, request: Request) -> StreamingResponse:
     """
     feed = the_proctor(request).starts.join(Order(body.learner, body.lab, body.assurance))
     return line_by_line(feed)
+
+
+@router.post("/pauses", response_model=Paused, dependencies=[Depends(the_spawner)])
+async def pause(body: PauseBody, request: Request) -> JSONResponse:
+    """Freeze the cluster of a learner whose notebook was closed. For the spawner only.
+
+    It runs on where it was when the lab is opened again, or when something is checked.
+    """
+    attempts = the_proctor(request).attempts
+    return JSONResponse({"paused": await asyncio.to_thread(attempts.pause, body.learner, body.lab)})

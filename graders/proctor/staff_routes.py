@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
+from clusters.broker.overview import overview
 from clusters.errors import NotFound
 from graders.bundles.bundle import read_bundle
 from graders.bundles.store import EvidenceStore
@@ -15,13 +16,14 @@ from graders.catalogue import find_lab
 from graders.ledger import Ledger, export_attempt
 from graders.proctor.documents import (
     AttemptDocument,
+    ClustersDocument,
     EvidenceDocument,
     ExportDocument,
     LabAttemptsQuery,
     ReportCardDocument,
     VerificationDocument,
 )
-from graders.proctor.doors import OfStaff, ReportId, Slug, Staff, the_proctor
+from graders.proctor.doors import Instructor, OfStaff, ReportId, Slug, Staff, the_proctor
 from graders.proctor.openapi import refusals
 from graders.rehearsal.cards import card_of
 
@@ -75,6 +77,13 @@ def _evidence(ledger: Ledger, attempt: str, report: str) -> dict[str, Any]:
         if found.id == report:
             raise NotFound("no evidence was kept of this report")
     raise NotFound("this attempt has no such report")
+
+
+@router.get("/clusters", response_model=ClustersDocument, responses=refusals(403))
+async def clusters(request: Request, staff: Instructor) -> JSONResponse:
+    """Return who has which cluster, what waits ready, and who waits for room."""
+    found = await asyncio.to_thread(overview, the_proctor(request).attempts.broker)
+    return JSONResponse(found.to_json())
 
 
 @router.get("/ledger/verification", response_model=VerificationDocument, responses=refusals(403))

@@ -17,10 +17,13 @@ from concurrent.futures import Executor
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from clusters.broker import Place
 from clusters.errors import NotFound
 from clusters.phases import Phase
 from graders.attempts import Attempts
+from graders.attempts.rules import owner_of
 from graders.catalogue import find_lab
+from graders.ledger import Attempt
 from graders.proctor.feed import Feed
 from graders.proctor.metrics import Metrics
 from graders.proctor.problems import sentence_of
@@ -67,11 +70,6 @@ class Starts:
             task.add_done_callback(self._tasks.discard)
         return self._running[seat]
 
-    @property
-    def waiting(self) -> int:
-        """How many starts wait for a place."""
-        return len(self._queue)
-
     async def _start(self, order: Order, seat: Seat, feed: Feed[Line]) -> None:
         feed.add({"expected": [e.to_json() for e in self._timings.expected()]})
         try:
@@ -88,7 +86,7 @@ class Starts:
         _require_lab(order.lab)
 
         def admitted() -> None:
-            loop.call_soon_threadsafe(self._queue.admitted, seat)
+            self._queue.admitted(seat)
 
         def start() -> Awaitable[Line]:
             return loop.run_in_executor(self._threads, self._work, order, feed, admitted)
@@ -118,9 +116,14 @@ class Starts:
         }
         if len(ended) > 1:  # a continued attempt takes no time and says nothing about starts
             self._timings.record(ended)
+            self._count_lease(attempt, time.monotonic() - began)
         self._metrics.starts.labels(order.lab, "done").inc()
         self._metrics.start_seconds.labels(order.lab).observe(time.monotonic() - began)
         return line
+
+    def _count_lease(self, attempt: Attempt, seconds: float) -> None:
+        if lease := self._attempts.broker.leases.of(owner_of(attempt)):
+            self._metrics.lease_seconds.labels("yes" if lease.warm else "no").observe(seconds)
 
 
 def _require_lab(slug: str) -> None:
@@ -130,9 +133,8 @@ def _require_lab(slug: str) -> None:
         raise NotFound(f"there is no lab {slug!r} here; the catalogue shows every lab") from error
 
 
-def _queue_phases(feed: Feed[Line]) -> Callable[[int], None]:
-    def on_wait(position: int) -> None:
-        message = f"Every place is taken; you are number {position} in the queue"
-        feed.add({"phase": asdict(Phase("queue", message, 0))})
+def _queue_phases(feed: Feed[Line]) -> Callable[[Place], None]:
+    def on_wait(place: Place) -> None:
+        feed.add({"phase": asdict(Phase("queue", place.sentence(), 0))})
 
     return on_wait

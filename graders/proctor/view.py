@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clusters.errors import AssayError
+from graders.attempts.extending import extensions_left, warning
 from graders.catalogue import find_lab
 from graders.lab import Task
 from graders.ledger import Attempt, Ledger, TaskProgress
@@ -15,9 +16,12 @@ from graders.ledger.progress import progress_of
 def attempt_document(ledger: Ledger, attempt: Attempt) -> dict[str, Any]:
     """Return an attempt with `tasks`, and with `reports`: how many the ledger has of it."""
     reports = ledger.reports(attempt.id)
+    left = _extensions_left(attempt)
     return {
         **attempt.to_json(),
         "reports": len(reports),
+        "extensions_left": left,
+        "warning": warning(attempt, left),
         "tasks": task_documents(
             _tasks(attempt.lab), progress_of(reports, ledger.overrides(attempt.id))
         ),
@@ -47,6 +51,13 @@ def _task_document(task: Task, progress: TaskProgress | None) -> dict[str, Any]:
     known = progress.to_json()
     del known["task"]
     return {**about, **known}
+
+
+def _extensions_left(attempt: Attempt) -> int:
+    try:
+        return extensions_left(attempt, find_lab(attempt.lab))
+    except AssayError:
+        return 0  # the lab was taken away
 
 
 def _tasks(lab: str) -> Sequence[Task]:

@@ -11,6 +11,8 @@ lab's folder, has no network, and ends with its standard input.
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import sys
 import tempfile
@@ -34,6 +36,10 @@ from graders.report import CheckResult
 from graders.variant import Variant, answers_in
 from graders.workers.confinement import confine
 from graders.workers.lab_zygote import pytest_arguments
+
+_COLLECT_EVERY = 8
+"""Bundles between two collections of garbage. Left alone, Python looks through every bundle that is
+read, again and again while it is read, which takes a fifth of the time."""
 
 
 class Brief(BaseModel):
@@ -79,8 +85,15 @@ def main() -> None:
 
 def _judge_all(plugin: JudgingPlugin, lab: Lab, sender: Sender, stdin: BinaryIO) -> None:
     conduct = Conduct()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
     sender.send(Kind.READY)
-    while line := stdin.readline():
+    for number in itertools.count(1):
+        if not (line := stdin.readline()):
+            break
+        if number % _COLLECT_EVERY == 0:
+            gc.collect()
         case = Case.model_validate_json(line)
         packed = stdin.read(case.size)
         if len(packed) < case.size:

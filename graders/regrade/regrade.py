@@ -10,13 +10,12 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
+from clusters.file_lock import locked
 from clusters.home import home
 from graders.bundles.store import EvidenceStore
-from graders.digests import grader_digest, lab_digest
-from graders.file_lock import locked
+from graders.digests import assay_version, grader_digest, lab_digest
 from graders.lab import Lab
 from graders.ledger import Ledger, timestamp
 from graders.ledger.statements import require_words
@@ -204,7 +203,7 @@ def _id(before: str, versions: dict[str, str], tasks: tuple[str, ...]) -> str:
 
 def _versions(lab: Lab) -> dict[str, str]:
     return {
-        "assay": version("assay"),
+        "assay": assay_version(),
         "lab": lab.version,
         "lab_digest": lab_digest(lab.folder),
         "grader": grader_digest(),

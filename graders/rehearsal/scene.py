@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from clusters.capability import Capability
 from clusters.errors import AssayError
 from clusters.provider import Cluster, ClusterProvider
 from clusters.spec import ClusterSpec
@@ -137,7 +138,14 @@ class Workshop:
     def _spec(self, run: PlannedRun, name: str) -> ClusterSpec:
         variant = draw_variant(self.lab.document.parameters, run.seed)
         inventory = render_inventory(self.lab, variant)
-        return ClusterSpec(name, inventory, self.owner, run.kubernetes)
+        return ClusterSpec(
+            name,
+            inventory,
+            self.owner,
+            run.kubernetes,
+            capabilities=self.lab.needs - {Capability.SCHEDULING},
+            addons=self.lab.document.addons,
+        )
 
     def _prototype(self, run: PlannedRun) -> Scene | None:
         """Return the cluster in which the other steps are done; None where they cannot be."""

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _REMOVING = ("delete", "deletecollection")
 _WRITING = ("update", "patch")
-_HINT = "What was broken stays broken: finish this attempt and start the lab again."
+_HINT = "What was broken stays broken: take your cluster back (%reset), or start the lab again."
 _EXPECTED = {
     Rule.SURVIVES: "the same object for the whole attempt (its uid)",
     Rule.UNTOUCHED: "the same object with the same contents for the whole attempt",

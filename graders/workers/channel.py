@@ -71,8 +71,8 @@ class Channel:
             TimeoutError: nothing came in time.
             ValueError: what came is no document.
         """
-        self._end.settimeout(seconds)
         try:
+            self._end.settimeout(seconds)
             # Not socket.recv_fds, which leaves the descriptors to programs that are started.
             data, attached, _, _ = self._end.recvmsg(
                 _LARGEST, socket.CMSG_SPACE(_DESCRIPTORS * _INTEGER), socket.MSG_CMSG_CLOEXEC
@@ -93,8 +93,13 @@ class Channel:
             raise
         return Message(document, descriptors)
 
+    def hang_up(self) -> None:
+        """Say nothing and hear nothing more; whoever waits for a message here is told so."""
+        with suppress(OSError):  # the other end is gone, or this one is closed
+            self._end.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Close this end."""
+        """Close this end. Nobody may be waiting here: its number may soon be another file's."""
         self._end.close()
 
 

@@ -4,6 +4,7 @@
     network   a namespace with nothing in it; the runner hands over connections to the lab's cluster
     files     Landlock: Python itself and the lab's folder, for reading
     resources rlimits: memory, descriptors, sizes of files, no core dump
+    others    Landlock: workers of one lab cannot signal or trace each other (`worker.do_order`)
 
 Each holds where the host allows it; what does not is left out, and `Confined` says so.
 """

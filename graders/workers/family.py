@@ -72,9 +72,11 @@ class Family:
             return self._channel.receive(seconds).document
 
     def close(self) -> None:
-        """Let the zygote end, with all its children."""
+        """Let the zygote end, with all its children; whoever asks it something is refused."""
         self.gone = True
-        self._channel.close()
+        self._channel.hang_up()
+        with self._turn:
+            self._channel.close()
 
     def _ask(self, request: Mapping[str, Any], descriptors: Sequence[int] = ()) -> Message:
         with self._turn:

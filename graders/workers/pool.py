@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class Pool:
         self._folder = ""
         self._numbers = itertools.count()
         self._spares = Spares(self._make_spare)
+        self._farewell = ThreadPoolExecutor(1, "farewell")
 
     def warm(self, spares: int = 0) -> None:
         """Start what workers come from, so that the first grading is nearly as fast as others.
@@ -71,6 +73,8 @@ class Pool:
     def worker(self, order: Order, audit_log: Path | None) -> Iterator[WorkerProcess]:
         """Run a worker for an order, and kill what is left of it in the end.
 
+        One that was dismissed is cleared up after by another thread.
+
         Args:
             order: what it is to do.
             audit_log: the log that it may read.
@@ -81,18 +85,21 @@ class Pool:
         """
         lab, worker = self._get(order, audit_log)
         try:
-            with worker:
-                worker.begin(order)
-                yield worker
+            worker.begin(order)
+            yield worker
         finally:
+            if not worker.dismissed or not self._say_farewell(worker):
+                worker.close()
             if lab is not None:
                 self._give_back(lab)
                 self._spares.want(Place(lab.key, order.access, audit_log))
 
     def close(self) -> None:
-        """End every process of the pool."""
+        """End every process of the pool; whoever needs a worker afterwards starts it anew."""
         self._spares.close()
+        self._farewell.shutdown()
         with self._turn:
+            self._farewell = ThreadPoolExecutor(1, "farewell")
             labs, self._labs = list(self._labs.values()), {}
             zygote, self._zygote = self._zygote, None
         for lab in labs:
@@ -106,6 +113,14 @@ class Pool:
                 self._process.kill()
                 self._process.wait()
             _remove(self._folder)
+
+    def _say_farewell(self, worker: WorkerProcess) -> bool:
+        """Have another thread clear up after a worker; False where the pool is being closed."""
+        try:
+            self._farewell.submit(_clear_up_after, worker)
+        except RuntimeError:
+            return False
+        return True
 
     def _get(self, order: Order, audit_log: Path | None) -> tuple[LoadedLab | None, WorkerProcess]:
         """Return a worker and the lab that it was forked from, to be given back."""
@@ -124,15 +139,12 @@ class Pool:
 
     def _start(self, order: Order, audit_log: Path | None, lab: LoadedLab | None) -> WorkerProcess:
         access = order.access
-        host = Host(access.server, audit_log)
         if lab is None:
+            zygote = self._the_zygote()
             details = {"checks": str(order.checks), "number": next(self._numbers)}
-            return WorkerProcess(self._the_zygote(), details, access, host)
+            return WorkerProcess(zygote, details, access, Host(access.server, audit_log))
         spare = self._spares.take(Place(lab.key, access, audit_log), lab.family)
-        if spare is not None:
-            host.close()
-            return spare
-        return WorkerProcess(lab.family, {}, access, host)
+        return spare or WorkerProcess(lab.family, {}, access, Host(access.server, audit_log))
 
     def _make_spare(self, place: Place) -> WorkerProcess | None:
         """Fork a worker for a place whose lab is loaded still."""
@@ -155,11 +167,12 @@ class Pool:
                     lab = self._labs.get(key)
                 if lab is None:
                     lab = load_lab(key, self._the_zygote(), next(self._numbers))
-                if lab is not None and lab.answers():
+                if lab is not None:
                     with self._turn:
-                        self._labs[key] = lab
-                        lab.taken()
-                    return lab
+                        self._labs[key] = lab  # one that does not answer is retired by the next try
+                        if lab.answers():
+                            lab.taken()
+                            return lab
         raise WorkerFailed("The checks of this lab change while they are loaded, or end the grader")
 
     def _give_back(self, lab: LoadedLab) -> None:
@@ -194,6 +207,13 @@ class Pool:
             self._folder = tempfile.mkdtemp(prefix="assay-workers-")
             self._zygote, self._process = _start_zygote(self._folder)
             return self._zygote
+
+
+def _clear_up_after(worker: WorkerProcess) -> None:
+    try:
+        worker.close()
+    except Exception:
+        log.exception("a worker could not be cleared up after")
 
 
 def _remove(folder: str) -> None:

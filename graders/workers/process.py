@@ -6,6 +6,7 @@ import fcntl
 import os
 import select
 import selectors
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -60,10 +61,13 @@ class WorkerProcess:
         """
         self.family = family
         self._output = bytearray()
+        self._printed = 0
         self._host = host
         self._writer: threading.Thread | None = None
         self._handed_over = 0
         self._heard = False
+        self.dismissed = False
+        """Whether it is killed already, and only its traces are left."""
         with ExitStack() as resources:
             resources.callback(host.close)
             order_in, self._order_pipe = _pipe(resources)
@@ -158,16 +162,23 @@ class WorkerProcess:
             if data == b"" or (ended and data is None):
                 raise self._failure()
 
+    def dismiss(self) -> None:
+        """Kill the worker, of which nothing can be left; `close` clears up, whenever there is time.
+
+        Only for one that did all of its order well.
+        """
+        with suppress(OSError):  # it has ended already, or only its zygote may do that
+            signal.pidfd_send_signal(self._forked.handle, signal.SIGKILL)
+        self.dismissed = True
+
     def close(self) -> None:
         """Kill what is left of the worker."""
-        self.family.end(self._forked)
-        if self._writer is not None:
-            self._writer.join()
-        with suppress(OSError):
-            self._order_pipe.close()
-        with suppress(WorkerFailed):
-            self._drain_output()
-        self._resources.close()
+        with self._resources:
+            self.family.end(self._forked)
+            if self._writer is not None:
+                self._writer.join()
+            with suppress(WorkerFailed):
+                self._drain_output()
 
     def _serve_host(self) -> None:
         if not self._host.serve_one():

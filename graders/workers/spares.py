@@ -2,7 +2,7 @@
 
 A learner who has checked once checks again. The next worker of the attempt is forked as soon as the
 one before is done: a fresh copy that has seen no grading, with everything done that does not depend
-on the order. What it learned of the cluster is learned anew when the order comes.
+on the order.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ WAIT_SECONDS = 60.0
 WANTED_SECONDS = 600.0
 """An attempt that was not graded for so long has no spare any more."""
 _LOOK_EVERY = 5.0
+_PAUSE_SECONDS = 0.05
+"""The grading that was done a moment ago is signed and answered first."""
 
 
 class Place(NamedTuple):
@@ -108,6 +110,7 @@ class Spares:
                 if wish is None:
                     return
             if wish is not None:
+                time.sleep(_PAUSE_SECONDS)
                 self._provide(wish)
             else:
                 self._look_after()

@@ -24,8 +24,10 @@ from graders.api import ApiServer
 from graders.connections import connections_to
 from graders.discovery import Discovery
 from graders.errors import CredentialRefused
+from graders.formative import landlock
 from graders.kubeconfig import Access, Kubeconfig
 from graders.messages import Kind, Order, Sender
+from graders.view import ClusterView
 from graders.workers.environment import environment_in
 from graders.workers.host import HostLink
 from graders.workers.workplace import Work, Workplace
@@ -48,6 +50,8 @@ class Ends(NamedTuple):
 def do_order(ends: Ends, work: Work) -> None:
     """Do the order that comes from the runner; connect to the cluster while it is awaited."""
     _take_over(ends)
+    with suppress(OSError):  # a kernel without it: workers of one lab have its uid in common
+        landlock.stand_alone()
     with open(0, "rb", closefd=False) as lines:
         if not (line := lines.readline()).endswith(b"\n"):
             return  # the runner was killed before it had said where the cluster is
@@ -60,7 +64,7 @@ def do_order(ends: Ends, work: Work) -> None:
     sender = Sender(ends.messages, order.key)
     try:
         workplace = cluster.workplace(order, sender)
-        _prepare(workplace)
+        cluster.prepare(workplace)
         sender.send(Kind.READY)
         work(workplace)
         sender.send(Kind.END)
@@ -76,22 +80,49 @@ class _Cluster:
         self._host = host
         self._kubeconfig: Kubeconfig | None = None
         self._discovery = Discovery()
+        self._uid = ""
 
     def get_ready(self) -> None:
-        """Connect, and learn the kinds; what fails now is tried again for the order."""
+        """Connect, and learn kinds and uid; what fails now is tried again for the order."""
         with suppress(AssayError):
             self._kubeconfig = self._access.open(self._host.dial)
             self._connections = connections_to(self._kubeconfig)
             api = ApiServer(self._kubeconfig, self._connections)
             self._discovery.refresh(api)
+            self._discovery.text()
+            self._uid = ClusterView(api, None, self._discovery).uid
+
+    def prepare(self, workplace: Workplace) -> None:
+        """Make sure that this is the cluster, and that nothing is left in it.
+
+        Kinds and uid are those of a moment ago: a certificate authority is of one cluster only, and
+        kinds that came meanwhile are looked for when a check asks for them. Who answers for a group
+        is asked anew, while the first check is set up.
+
+        Raises:
+            GradingError: it is another cluster, or cannot be looked at.
+        """
+        order = workplace.order
+        with workplace.api() as api:
+            if order.sweep or not self._uid:
+                self._discovery.refresh(api)
+                self._uid = workplace.view(api).uid
+            else:
+                self._discovery.refresh_foreign_beside(api)
+            if order.cluster_uid and self._uid != order.cluster_uid:
+                raise CredentialRefused("This is not the cluster of the attempt but another one")
+            if order.sweep:
+                for name in probes.sweep(api, self._discovery):
+                    print(f"removed {name}, which a killed grader left", file=sys.stderr)
 
     def workplace(self, order: Order, sender: Sender) -> Workplace:
-        """Return what is needed for the order; nothing that is known by now is trusted.
+        """Return what is needed for the order.
 
         Raises:
             GradingError: the cluster cannot be reached.
         """
         if self._kubeconfig is None or order.access != self._access:
+            self._uid = ""
             self._kubeconfig = order.access.open(self._host.dial)
             self._connections = connections_to(self._kubeconfig)
         return Workplace(
@@ -125,18 +156,6 @@ def _take_over(ends: Ends) -> None:
     os.dup2(ends.output, 2)
     keep_only(end for end in (ends.messages, ends.host, ends.connection) if end is not None)
     faulthandler.enable(2)
-
-
-def _prepare(workplace: Workplace) -> None:
-    order = workplace.order
-    with workplace.api() as api:
-        workplace.discovery.refresh(api)
-        uid = workplace.view(api).uid
-        if order.cluster_uid and uid != order.cluster_uid:
-            raise CredentialRefused("This is not the cluster of the attempt but another one")
-        if order.sweep:
-            for name in probes.sweep(api, workplace.discovery):
-                print(f"removed {name}, which a killed grader left", file=sys.stderr)
 
 
 def _die_with_the_runner() -> None:

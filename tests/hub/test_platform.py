@@ -151,6 +151,11 @@ def test_tasks_are_checked_from_the_notebook(kernel: NotebookKernel) -> None:
     assert "✓ write-a-note" in kernel.run("%tasks")
 
 
+def newest(printed: str) -> str:
+    """Return the last table of an output; one that follows the attempt may be printed anew."""
+    return printed[printed.rindex("✓ write-a-note") :]
+
+
 def test_practice_cells_earn_points_that_no_task_knows_of(kernel: NotebookKernel) -> None:
     tasks = kernel.run("%tasks")
     source = kernel.run("print(open('notebook.ipynb').read())")
@@ -172,7 +177,7 @@ def test_practice_cells_earn_points_that_no_task_knows_of(kernel: NotebookKernel
     assert "✓ double-tests" in validated
     assert "the tests that you can see pass, a hidden one does not" in graded
     assert "0 of 3 points for practice; no task depends on them." in graded
-    assert kernel.run("%tasks") == tasks
+    assert newest(kernel.run("%tasks")) == newest(tasks)
 
 
 def test_tasks_are_checked_from_the_terminal(kernel: NotebookKernel) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from clusters.providers.embedded import EmbeddedProvider
-from graders.rendering import render_notebook
 from graders.report import Outcome
-from graders.solutions import solutions_of, step_task
+from tests.labs.notebook_run import run_notebook, text_of
 
 if TYPE_CHECKING:
     from tests.labs.conftest import Desk, OpenDesk
@@ -30,32 +24,6 @@ def solved(open_desk: OpenDesk) -> Iterator[tuple[Desk, dict[str, Any]]]:
     """A desk at which the notebook ran with the solution in its cells, and that notebook."""
     with open_desk(SLUG, 2) as desk:
         yield desk, run_notebook(desk)
-
-
-def run_notebook(desk: Desk) -> dict[str, Any]:
-    """Fill the reference solution into the cells for the learner's work and run all cells."""
-    notebook = copy.deepcopy(render_notebook(desk.lab, desk.variant))
-    steps = {step_task(step): step for step in solutions_of(desk.lab)[0].steps}
-    for cell in notebook["cells"]:
-        if task := cell["metadata"].get("assay", {}).get("work"):
-            cell["source"] = f"%%bash\n{steps[task].read_text(encoding='utf-8')}"
-    home = Path(desk.environment["HOME"])
-    profile = home / "ipython" / "profile_default"
-    profile.mkdir(parents=True)
-    extension = 'c.InteractiveShellApp.extensions = ["hub.magics"]\n'
-    (profile / "ipython_config.py").write_text(f"c = get_config()\n{extension}", encoding="utf-8")
-    client = NotebookClient(nbformat.from_dict(notebook), timeout=120, kernel_name="python3")
-    environment = {**desk.environment, "IPYTHONDIR": str(home / "ipython"), **KERNEL}
-    executed: dict[str, Any] = client.execute(env=environment)
-    return executed
-
-
-KERNEL = {name: os.environ[name] for name in ("PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
-
-
-def text_of(cell: dict[str, Any]) -> str:
-    """Return what a cell printed."""
-    return "".join(output.get("text", "") for output in cell.get("outputs", ()))
 
 
 def test_every_cell_of_the_notebook_runs(solved: tuple[Desk, dict[str, Any]]) -> None:

@@ -57,6 +57,12 @@ class FakeHub:
         """Who is signed in at the hub in a browser that comes to `authorize`."""
         self.asked = 0
         """How often somebody asked whose token it is."""
+        self.clusters: dict[str, Any] = {}
+        """What the proctor says of clusters."""
+        self.extended: list[tuple[str, str]] = []
+        self.checkpoints: list[dict[str, str]] = []
+        self.resets: list[tuple[str, str, str | None]] = []
+        """Attempt, name of whoever took its cluster back, and to before which task."""
         self.finished: list[tuple[str, str]] = []
         """Attempt and name of whoever finished it."""
         self.tickets: dict[str, tuple[str, str]] = {}
@@ -161,6 +167,16 @@ class FakeHub:
         name = self.tokens.get(_token_in(request), "nobody")
         if self.refusal:
             return _json({"status": 503, "detail": self.refusal}, 503)
+        if parts == ["clusters"]:
+            return _json(self.clusters)
+        if parts[2] == "extend":
+            self.extended.append((parts[1], name))
+            return _json({"id": parts[1], "state": "open"})
+        if parts[2] == "checkpoints":
+            return _json(self.checkpoints)
+        if parts[2] == "reset":
+            self.resets.append((parts[1], name, request.get_json()["to"]))
+            return _json({"to": "", "after": "", "taken_at": "2026-01-01T09:00:00.000001Z"})
         if parts[2] == "events":
             return self._events(request, parts[1])
         if parts[2] == "tickets":

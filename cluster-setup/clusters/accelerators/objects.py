@@ -1,10 +1,10 @@
-"""The Kubernetes objects of an Inventory: Nodes, ResourceSlices and the DeviceClass."""
+"""The Kubernetes objects of an Inventory: Nodes and DeviceClasses."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from clusters.accelerators.devices import devices
+from clusters.accelerators.devices import PARTITION, WHOLE
 from clusters.inventory import Inventory, InventoryNode
 
 PODS_PER_NODE = 110
@@ -21,32 +21,33 @@ def node_objects(inventory: Inventory, kubernetes: str) -> list[dict[str, Any]]:
     return [_node(node, position, kubernetes) for position, node in enumerate(inventory.nodes)]
 
 
-def resource_slices(inventory: Inventory, cluster: str) -> list[dict[str, Any]]:
-    """Return one ResourceSlice for each node with devices; the pool is named after the node."""
-    return [_slice(inventory.driver, cluster, node) for node in inventory.nodes if node.devices]
+def device_classes(inventory: Inventory) -> list[dict[str, Any]]:
+    """Return the DeviceClass of whole devices, and the one of partitions where there are some."""
+    whole, part = inventory.device_class, inventory.partition_class
+    if not inventory.partitioned:
+        return [_device_class(whole, _own(inventory), inventory.extended_resource)]
+    kind = f"device.attributes['{inventory.driver}'].?type.orValue('{WHOLE}')"
+    return [
+        _device_class(
+            whole, f"{_own(inventory)} && {kind} == '{WHOLE}'", inventory.extended_resource
+        ),
+        _device_class(part, f"{_own(inventory)} && {kind} == '{PARTITION}'"),
+    ]
 
 
-def device_class(inventory: Inventory) -> dict[str, Any]:
-    """Return the DeviceClass that selects every device of the inventory's driver."""
+def _own(inventory: Inventory) -> str:
+    return f"device.driver == '{inventory.driver}'"
+
+
+def _device_class(name: str, expression: str, resource: str | None = None) -> dict[str, Any]:
+    spec: dict[str, Any] = {"selectors": [{"cel": {"expression": expression}}]}
+    if resource:
+        spec["extendedResourceName"] = resource
     return {
         "apiVersion": "resource.k8s.io/v1",
         "kind": "DeviceClass",
-        "metadata": {"name": inventory.device_class},
-        "spec": {"selectors": [{"cel": {"expression": f"device.driver == '{inventory.driver}'"}}]},
-    }
-
-
-def _slice(driver: str, cluster: str, node: InventoryNode) -> dict[str, Any]:
-    return {
-        "apiVersion": "resource.k8s.io/v1",
-        "kind": "ResourceSlice",
-        "metadata": {"name": f"{node.name}-{driver}"},
-        "spec": {
-            "driver": driver,
-            "nodeName": node.name,
-            "pool": {"name": node.name, "generation": 1, "resourceSliceCount": 1},
-            "devices": devices(cluster, node),
-        },
+        "metadata": {"name": name},
+        "spec": spec,
     }
 
 

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +30,7 @@ _SETTINGS = {
     "GOTOOLCHAIN": "local",
     "GOWORK": "off",
 }
+_C_COMPILER = ("gcc", "libc6-dev", "pkg-config")
 _USUAL_PLACE = "/usr/local/go/bin/go"
 _OUTPUT_KEPT = 20
 
@@ -76,14 +78,36 @@ def build_binary(build: Build, sources: Path, to: Path, on_progress: OnProgress)
     """
     module = sources / build.module
     go = _usable_go(module)
+    _refuse_without_libraries(build)
     on_progress("reading the Go modules", 0.0)
     packages = _count_packages(go, module, build, on_progress)
     command = [go, "build", "-v", "-trimpath", _tags(build), f"-ldflags={' '.join(build.ldflags)}"]
     on_progress("compiling and linking", done := 0)
-    for line in _run([*command, "-o", str(to), build.package], module):
+    for line in _run([*command, "-o", str(to), build.package], module, build):
         if not line.startswith("go: "):
             done = min(done + 1, packages)
             on_progress(f"{done} of {packages} packages", done / packages)
+
+
+def module_folder(module: Path, package: str) -> Path:
+    """Return the folder of a package that a module folder pins, fetched and verified by `go.sum`.
+
+    Args:
+        module: folder of `go.mod` and `go.sum`.
+        package: path of another module, for example `sigs.k8s.io/gateway-api`.
+
+    Raises:
+        PreflightError: Go is missing or too old.
+        CommandError: Go refused; the message holds the end of its output.
+    """
+    command = [_usable_go(module), "mod", "download", "-json", package]
+    done = subprocess.run(
+        command, cwd=module, env=_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        shown = (done.stderr + done.stdout).strip()
+        raise CommandError(f"go mod download {package} failed in {module}:\n{shown}")
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def _tags(build: Build) -> str:
@@ -110,20 +134,40 @@ def _usable_go(module: Path) -> str:
 
 def _count_packages(go: str, module: Path, build: Build, on_progress: OnProgress) -> int:
     with tempfile.TemporaryFile() as listed:
-        for line in _run([go, "list", "-deps", _tags(build), build.package], module, stdout=listed):
+        for line in _run([go, "list", "-deps", _tags(build), build.package], module, build, listed):
             if line.startswith("go: downloading "):
                 on_progress(f"fetching {line.removeprefix('go: downloading ')}", 0.0)
         listed.seek(0)
         return max(sum(1 for _ in listed), 1)
 
 
-def _run(command: list[str], module: Path, stdout: IO[bytes] | None = None) -> Iterator[str]:
+def _refuse_without_libraries(build: Build) -> None:
+    """Say what a program that is linked with C libraries needs, before the compiler does."""
+    if not build.cgo:
+        return
+    lacking = [program for program in ("gcc", "pkg-config") if shutil.which(program) is None]
+    lacking = lacking or [library for library in build.cgo if not _has_library(library)]
+    if lacking:
+        libraries = [f"{library}-dev" for library in build.cgo]
+        raise PreflightError(
+            f"{' and '.join(lacking)} to build it cannot be found on this host: "
+            f"install it (on Debian: apt-get install {' '.join([*_C_COMPILER, *libraries])})"
+        )
+
+
+def _has_library(name: str) -> bool:
+    return subprocess.run(["pkg-config", "--exists", name], check=False).returncode == 0
+
+
+def _run(
+    command: list[str], module: Path, build: Build, stdout: IO[bytes] | None = None
+) -> Iterator[str]:
     """Yield what a Go command says on standard error, where it reports progress and problems."""
     tail: deque[str] = deque(maxlen=_OUTPUT_KEPT)
     with subprocess.Popen(
         command,
         cwd=module,
-        env=_environment(),
+        env=_environment() | {"CGO_ENABLED": "1" if build.cgo else "0"},
         stdin=subprocess.DEVNULL,
         stdout=stdout or subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -143,7 +187,7 @@ def _run(command: list[str], module: Path, stdout: IO[bytes] | None = None) -> I
         raise CommandError(f"{' '.join(command[:2])} failed in {module}:\n{shown}")
 
 
-def _environment() -> Mapping[str, str]:
+def _environment() -> dict[str, str]:
     return os.environ | _SETTINGS
 
 

@@ -20,6 +20,7 @@ from clusters.binaries.download import Publisher, ReleaseUnusable, is_address
 from clusters.binaries.lock import SOURCES, Binary, BinaryLock, host_platform, lock_with
 from clusters.binaries.progress import Progress
 from clusters.binaries.store import Origin, Slot, sha256
+from clusters.binaries.wheel import take_binary
 from clusters.errors import ClusterError, CommandError, InputInvalid, PreflightError
 from clusters.phases import OnPhase, ignore
 
@@ -123,12 +124,21 @@ class Resolver:
     ) -> str:
         built = scratch / "built"
         try:
-            build_binary(binary.build, self.sources, built, progress.tell_build)
+            reference = self._make(binary, built, progress)
         except (PreflightError, CommandError) as error:
             because = f"{instead_of}, and " if instead_of else ""
             raise type(error)(f"{slot.title}: {because}{error}") from error
-        slot.fill(built, _origin("build", binary.build.package, built))
+        slot.fill(built, _origin("build", reference, built))
         return "build"
+
+    def _make(self, binary: Binary, to: Path, progress: Progress) -> str:
+        """Make a binary without a release, and return what it was made of."""
+        if binary.build is not None:
+            build_binary(binary.build, self.sources, to, progress.tell_build)
+            return binary.build.package
+        assert binary.wheel is not None
+        take_binary(binary.wheel, self.platform or host_platform(), to, progress.tell_build)
+        return f"{binary.wheel.project}=={binary.wheel.version}"
 
 
 def resolver(kubernetes: str = "") -> Resolver:

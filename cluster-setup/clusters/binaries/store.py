@@ -28,7 +28,7 @@ class Origin:
     """Where a binary in the store came from."""
 
     source: str
-    """`download` or `build`; `unknown` where somebody put the binary there by hand."""
+    """`download`, `build` or `import`; `unknown` where somebody put the binary there by hand."""
     reference: str = ""
     """URL of the release, or the Go package that was built."""
     sha256: str = ""

@@ -61,9 +61,10 @@ def list_binaries(kubernetes: str, as_json: bool) -> None:
 @kubernetes_option
 @json_option
 def fetch(names: tuple[str, ...], kubernetes: str, as_json: bool) -> None:
-    """Bring binaries to the cache: all of them, or those that are named.
+    """Bring binaries to the cache: what every cluster is made of, or those that are named.
 
-    A download takes seconds; building all of them takes 8 to 20 minutes on two cores, once.
+    A download takes seconds; building takes 8 to 20 minutes on two cores, once. What only
+    some clusters need (node images, add-ons) comes when it is needed, or by name.
     Interrupt it whenever you like: the next call goes on.
 
     \b
@@ -74,8 +75,8 @@ def fetch(names: tuple[str, ...], kubernetes: str, as_json: bool) -> None:
       ASSAY_BINARIES_MIRROR=http://files.example.org assay binaries fetch
     """
     chosen = resolver(kubernetes)
-    with _progress(as_json) as on_phase:
-        found = chosen.resolve(names or chosen.lock.binaries, on_phase)
+    with progress(as_json) as on_phase:
+        found = chosen.resolve(names or chosen.lock.everyday, on_phase)
     if as_json:
         print_json([_fetched(binary) for binary in found])
     else:
@@ -84,7 +85,7 @@ def fetch(names: tuple[str, ...], kubernetes: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _progress(as_json: bool) -> Iterator[OnPhase]:
+def progress(as_json: bool) -> Iterator[OnPhase]:
     """Show a bar to a person at a terminal, and lines to anything else."""
     if not err.is_terminal:
         yield phase_printer(as_json=True) if as_json else _line_printer()

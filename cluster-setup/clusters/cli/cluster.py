@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
+from clusters.addons.catalogue import capabilities_needed
+from clusters.capability import Capability
+from clusters.cli.addons import addon_option, addons
+from clusters.cli.keeping import freeze, restore, snapshot, thaw
+from clusters.cli.listing import list_clusters, pool
 from clusters.cli.logs import follow_logs, print_logs, read_logs
+from clusters.cli.options import provider_option
 from clusters.cli.output import json_option, out, phase_printer, print_json
+from clusters.errors import PreflightError
 from clusters.inventory import default_inventory, load_inventory
-from clusters.provider import DEFAULT_PROVIDER, Cluster, ClusterState, provider_named
+from clusters.provider import provider_named
 from clusters.spec import ClusterSpec
-
-provider_option = click.option(
-    "--provider",
-    "provider_name",
-    default=DEFAULT_PROVIDER,
-    show_default=True,
-    envvar="ASSAY_PROVIDER",
-    help="Who makes the cluster.",
-)
 
 
 @click.group()
@@ -34,10 +30,14 @@ def cluster() -> None:
     \b
     assay cluster create --name demo
     kubectl --kubeconfig "$(assay cluster create --name demo --json | jq -r .kubeconfig)" get nodes
-    assay cluster list
+    assay cluster list --watch
+    assay cluster pool
     assay cluster logs demo --component kube-scheduler --follow
     assay cluster delete demo
     """
+
+
+cluster.add_command(addons)
 
 
 @cluster.command()
@@ -47,9 +47,24 @@ def cluster() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML file of nodes and accelerators; two nodes of 8 simulated GPUs when left out.",
 )
+@click.option(
+    "--capability",
+    "capabilities",
+    multiple=True,
+    type=click.Choice([each.value for each in Capability]),
+    help="What the cluster must offer, networking for example; may be given more than once.",
+)
+@addon_option
 @provider_option
 @json_option
-def create(name: str | None, inventory: Path | None, provider_name: str, as_json: bool) -> None:
+def create(
+    name: str | None,
+    inventory: Path | None,
+    capabilities: tuple[str, ...],
+    addons: tuple[str, ...],
+    provider_name: str,
+    as_json: bool,
+) -> None:
     """Make a cluster, or finish or repair the one of this name.
 
     Ends when a Pod can be created. The cluster runs until it is deleted.
@@ -57,33 +72,29 @@ def create(name: str | None, inventory: Path | None, provider_name: str, as_json
     \b
     assay cluster create
     assay cluster create --name demo --inventory two-kinds.yaml
+    assay cluster create --name demo --capability networking
+    assay cluster create --name demo --addon kueue --addon prometheus
     assay cluster create --name demo --json
     """
+    provider = provider_named(provider_name)
+    wanted = frozenset(map(Capability, capabilities)) | capabilities_needed(addons)
+    if missing := sorted(wanted - provider.capabilities):
+        raise PreflightError(
+            f"clusters of the provider {provider.name} do not offer {', '.join(missing)} on this "
+            "host; see `assay doctor`"
+        )
     spec = ClusterSpec(
         name or f"cluster-{secrets.token_hex(3)}",
         load_inventory(inventory) if inventory else default_inventory(),
+        capabilities=wanted - {Capability.SCHEDULING},
+        addons=addons,
     )
-    made = provider_named(provider_name).create(spec, phase_printer(as_json))
+    made = provider.create(spec, phase_printer(as_json))
     if as_json:
         print_json(made.to_json())
         return
     out.print(f"Cluster [bold]{made.name}[/] is {made.state} with Kubernetes {made.kubernetes}.")
     out.print(f"  export KUBECONFIG={escape(shlex.quote(str(made.kubeconfig)))}", style="cyan")
-
-
-@cluster.command(name="list")
-@provider_option
-@json_option
-def list_clusters(provider_name: str, as_json: bool) -> None:
-    """Show the clusters, as found on the running system."""
-    clusters = provider_named(provider_name).list()
-    if as_json:
-        print_json([found.to_json() for found in clusters])
-    elif not clusters:
-        out.print("No clusters. Make one with `assay cluster create`.")
-    else:
-        out.print(_table(clusters))
-        _print_deaths(clusters)
 
 
 @cluster.command()
@@ -152,35 +163,5 @@ def logs(
         print_logs(read_logs(provider, name, component))
 
 
-_COLOURS = {
-    ClusterState.READY: "green",
-    ClusterState.DEGRADED: "red",
-    ClusterState.INCOMPLETE: "yellow",
-}
-
-
-def _table(clusters: Sequence[Cluster]) -> Table:
-    table = Table("name", "state", "kubernetes", "owner", "created", "memory", box=None)
-    for found in clusters:
-        memory = sum(component.memory for component in found.components) >> 20
-        table.add_row(
-            f"[bold]{found.name}[/]",
-            f"[{_COLOURS[found.state]}]{found.state}[/]",
-            found.kubernetes,
-            escape(found.owner),
-            found.created_at,
-            f"{memory} MiB",
-        )
-    return table
-
-
-def _print_deaths(clusters: Sequence[Cluster]) -> None:
-    for found in clusters:
-        if found.state is ClusterState.DEGRADED:
-            for component in found.components:
-                if component.pid is None:
-                    out.print(
-                        f"[red]{found.name}: {component.name} does not run.[/] "
-                        f"`assay cluster create --name {found.name}` starts it again. "
-                        f"Its log ends with: {escape(component.detail)}"
-                    )
+for command in (list_clusters, pool, freeze, thaw, snapshot, restore):
+    cluster.add_command(command)

@@ -6,7 +6,8 @@ import click
 from rich.markup import escape
 from rich.table import Column, Table
 
-from clusters.cli.cluster import provider_option
+from clusters.cli.fixing import fix_host
+from clusters.cli.options import provider_option
 from clusters.cli.output import err, json_option, out, print_json
 from clusters.doctor import Diagnosis, Finding, Group, ProviderDiagnosis, State, diagnose
 from clusters.doctor.diagnosis import PLANNED
@@ -29,21 +30,28 @@ _ASSURANCE = {
 
 @click.command()
 @provider_option
+@click.option("--fix", is_flag=True, help="Set up what Docker lacks here, after asking.")
+@click.option("--yes", is_flag=True, help="With --fix: do not ask.")
 @json_option
 @click.pass_context
-def doctor(context: click.Context, provider_name: str, as_json: bool) -> None:
+def doctor(context: click.Context, provider_name: str, fix: bool, yes: bool, as_json: bool) -> None:
     """Say what this host can do, per provider, and how to get what it lacks.
 
-    Nothing is changed. Leaves with 0 when the provider can make a cluster, else with 3.
+    Nothing is changed without --fix. Leaves with 0 when the provider can make a cluster, else with
+    3.
 
     \b
     Examples:
       assay doctor
+      assay doctor --provider kind --fix
       assay doctor --json | jq '.findings[] | select(.state != "ok")'
     """
+    if yes and not fix:
+        raise click.UsageError("--yes goes with --fix")
+    steps = fix_host(yes=yes, as_json=as_json) if fix else None
     diagnosis = diagnose(provider_name)
     if as_json:
-        print_json(diagnosis.to_json())
+        print_json(diagnosis.to_json() | ({} if steps is None else {"steps": steps}))
     else:
         _print(diagnosis)
     context.exit(EXIT_DONE if diagnosis.ready else EXIT_PLATFORM)

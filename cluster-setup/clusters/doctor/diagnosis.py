@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
-from clusters.doctor import hardware, host, isolation
+from clusters.doctor import gpus, hardware, host, isolation
 from clusters.doctor.finding import Finding, State
 from clusters.home import cache_path, home_path
 from clusters.provider import DEFAULT_PROVIDER, ENTRY_POINTS, provider_named
@@ -19,7 +19,7 @@ T = TypeVar("T")
 Probe = Callable[[], Finding]
 _PATIENCE = 15.0
 """Seconds for all probes together; those that hang are reported as such."""
-PLANNED = {"kind": "real kubelets and containers, on Docker"}
+PLANNED = {"kubernetes": "hosted control planes on a Kubernetes that you have"}
 """Providers of the design that this version does not have, and what they will bring."""
 
 
@@ -165,9 +165,12 @@ def _probes() -> dict[str, Probe]:
         "Cores": host.probe_cores,
         f"Port {host.PORT}": host.probe_port,
         "Network namespaces": isolation.probe_namespaces,
+        "Networks of clusters": isolation.probe_cluster_networks,
         isolation.ACCOUNTS: isolation.probe_accounts,
         "Docker": hardware.probe_docker,
         "Control groups": hardware.probe_cgroups,
         "CAP_SYS_RESOURCE": hardware.probe_capability,
+        hardware.NODE_IMAGE: hardware.probe_node_image,
         "NVIDIA GPUs": hardware.probe_gpus,
+        gpus.NAME: gpus.probe_gpus_for_nodes,
     }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clusters.doctor.docker.facts import capability_withheld, docker_facts
 from clusters.doctor.finding import Finding, Group, State, ask
+from clusters.errors import AssayError
+from clusters.providers.kind.node_image import how_to_get_one, node_image_here
 
-_CAP_SYS_RESOURCE = 24
-"""Bit of the capability, from linux/capability.h."""
+NODE_IMAGE = "Node image"
+"""Name of the finding about the image of nodes."""
 _DOCKER_FORMAT = "{{.ServerVersion}}"
 _GPU_QUERY = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
 
@@ -16,12 +19,12 @@ def probe_docker() -> Finding:
     """Look for a Docker daemon that answers."""
     client = ask(["docker", "--version"])
     if not client.ok:
-        fix = "Install Docker."
+        fix = "`assay doctor --fix` installs it; embedded clusters do without."
         return _containers("Docker", State.WARN, "not installed", fix)
     daemon = ask(["docker", "info", "--format", _DOCKER_FORMAT])
     if daemon.ok and daemon.text:
         return _containers("Docker", State.OK, f"daemon {daemon.text}")
-    fix = "Start the Docker daemon and join its group."
+    fix = "`assay doctor --fix` starts the daemon; who is not root has to be in its group."
     said = daemon.text.splitlines()[-1:] or ["the daemon does not answer"]
     return _containers("Docker", State.WARN, f"client only: {said[0]}", fix)
 
@@ -30,16 +33,37 @@ def probe_cgroups(root: Path = Path("/sys/fs/cgroup")) -> Finding:
     """Look which version of control groups containers would get."""
     if (root / "cgroup.controllers").exists():
         return _containers("Control groups", State.OK, "version 2")
-    fix = "Boot with version 2; the kubelet refuses version 1 unless it is told otherwise."
+    fix = (
+        "Nothing has to be done: kubelets, which refuse version 1 by default, are told to accept "
+        "it. A later Kubernetes will not."
+    )
     return _containers("Control groups", State.WARN, "version 1", fix)
 
 
 def probe_capability(status: Path = Path("/proc/1/status")) -> Finding:
     """Look whether containers can be given CAP_SYS_RESOURCE, which a node container asks for."""
-    if _bounding_set(status) >> _CAP_SYS_RESOURCE & 1:
-        return _containers("CAP_SYS_RESOURCE", State.OK, "can be granted")
-    fix = "Allow this capability to the machine or container that this is."
-    return _containers("CAP_SYS_RESOURCE", State.WARN, "withheld from this host", fix)
+    name = "CAP_SYS_RESOURCE"
+    if not capability_withheld(status):
+        return _containers(name, State.OK, "can be granted")
+    if docker_facts().used:
+        return _containers(name, State.OK, "withheld from this host; the OCI wrapper does without")
+    fix = (
+        "`assay doctor --fix` makes an OCI wrapper Docker's default runtime, which starts nodes "
+        "without it."
+    )
+    return _containers(name, State.WARN, "withheld from this host", fix)
+
+
+def probe_node_image() -> Finding:
+    """Look for the image that nodes of containers are made of."""
+    try:
+        found = node_image_here()
+    except AssayError as error:
+        return _containers(NODE_IMAGE, State.WARN, str(error), "Mend the setting.")
+    if found is None:
+        fix = how_to_get_one()
+        return _containers(NODE_IMAGE, State.WARN, "not here", f"{fix[0].upper()}{fix[1:]}.")
+    return _containers(NODE_IMAGE, State.OK, found.reference)
 
 
 def probe_gpus() -> Finding:
@@ -54,12 +78,6 @@ def probe_gpus() -> Finding:
 
 def _containers(name: str, state: State, found: str, fix: str = "") -> Finding:
     return Finding(name, state, found, fix, Group.CONTAINERS)
-
-
-def _bounding_set(status: Path) -> int:
-    lines = status.read_text(encoding="utf-8").splitlines()
-    found = [line.split()[1] for line in lines if line.startswith("CapBnd:")]
-    return int(found[0], 16) if found else 0
 
 
 def _reason(text: str) -> str:

@@ -62,7 +62,7 @@ def probe_go(needed: tuple[int, ...] | None = None) -> Finding:
 
 def probe_binaries() -> Finding:
     """Look which pinned binaries are in the cache."""
-    names = list(installed_lock().binaries)
+    names = installed_lock().everyday
     missing = binaries_present(names)
     if not missing:
         return Finding("Binaries", State.OK, f"all {len(names)} are in the cache")

@@ -11,6 +11,7 @@ from pathlib import Path
 from clusters.binaries.lock import installed_lock
 from clusters.binaries.store import Slot
 from clusters.doctor.finding import Finding, State, ask
+from clusters.providers.embedded.network import why_no_network
 
 ACCOUNTS = "Learner accounts"
 """Name of the finding that decides the assurance."""
@@ -32,6 +33,18 @@ def probe_namespaces() -> Finding:
     )
     reason = unprivileged.text.splitlines()[-1:] or ["refused"]
     return Finding("Network namespaces", State.WARN, reason[0], fix)
+
+
+def probe_cluster_networks() -> Finding:
+    """Try what the network of a cluster needs, and say what is lost without."""
+    name = "Networks of clusters"
+    if not (reason := why_no_network()):
+        return Finding(name, State.OK, "Pods can be processes with addresses, behind Services")
+    fix = (
+        "Labs that need `networking` cannot be started on embedded clusters; all others can. "
+        "docs/network.md says what it needs: iproute2, nftables, namespaces and veth."
+    )
+    return Finding(name, State.WARN, reason, fix)
 
 
 def probe_accounts() -> Finding:

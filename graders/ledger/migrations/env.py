@@ -1,4 +1,4 @@
-"""Runs the migrations of the ledger on the connection that `graders.ledger.database` gives."""
+"""Runs the migrations of the ledger on the connection that `clusters.database` gives."""
 
 from alembic import context
 

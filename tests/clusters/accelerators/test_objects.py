@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from clusters.accelerators import device_class, device_uuid, node_objects, resource_slices
+from clusters.accelerators import device_classes, device_uuid, node_objects, resource_slices
 from clusters.inventory import Inventory, default_inventory, parse_inventory
 
 MIXED = parse_inventory(
@@ -42,10 +42,12 @@ def test_a_slice_has_every_device_with_typed_attributes() -> None:
     assert found["spec"]["devices"][4] == {
         "name": "gpu-4",
         "attributes": {
+            "type": {"string": "gpu"},
             "uuid": {"string": device_uuid("demo", "mixed", 4)},
             "model": {"string": "T4"},
             "driverVersion": {"version": "535.1.0"},
             "numaNode": {"int": 0},
+            "resource.kubernetes.io/numaNode": {"int": 0},
         },
         "capacity": {"memory": {"value": "16Gi"}},
     }
@@ -87,7 +89,7 @@ def test_no_two_devices_anywhere_share_a_uuid_and_each_keeps_its_own() -> None:
 
 
 def test_the_class_selects_the_devices_of_the_driver() -> None:
-    found = device_class(MIXED)
+    (found,) = device_classes(MIXED)
 
     assert found["metadata"]["name"] == "gpu.assay.dev"
     assert found["spec"]["selectors"][0]["cel"]["expression"] == (

@@ -86,7 +86,7 @@ def test_a_release_that_cannot_be_had_is_one_sentence_and_nothing_on_stdout() ->
 
 
 def test_an_unknown_binary_is_a_usage_error() -> None:
-    done = assay("fetch", "kubelet")
+    done = assay("fetch", "cri-o")
 
     assert done.returncode == 2
-    assert done.stderr.startswith("assay: there is no binary kubelet; the lock has: etcd")
+    assert done.stderr.startswith("assay: there is no binary cri-o; the lock has: etcd")

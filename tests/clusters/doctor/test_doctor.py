@@ -44,11 +44,14 @@ def test_this_host_is_looked_at_from_every_side() -> None:
         "Cores",
         "Port 8000",
         "Network namespaces",
+        "Networks of clusters",
         "Learner accounts",
         "Docker",
         "Control groups",
         "CAP_SYS_RESOURCE",
+        "Node image",
         "NVIDIA GPUs",
+        "GPUs for nodes",
     ]
     assert not [f for f in diagnosis.findings if f.found.startswith("could not be looked at")]
     assert all(finding.fix for finding in diagnosis.findings if finding.state is not State.OK)
@@ -65,9 +68,21 @@ def test_an_empty_cache_means_not_ready_with_the_providers_own_sentence() -> Non
 
 
 def test_a_provider_that_this_version_does_not_have_is_not_ready() -> None:
+    [planned] = [known for known in diagnose().providers if known.name == "kubernetes"]
+
+    assert (planned.installed, planned.ready) == (False, False)
+
+
+def test_kind_is_not_ready_without_docker_and_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
     [kind] = [known for known in diagnose().providers if known.name == "kind"]
 
-    assert (kind.installed, kind.ready) == (False, False)
+    assert kind.installed
+    assert kind.capabilities == ("containers", "networking", "scheduling")
+    assert kind.lacks == ("Docker is not installed: `assay doctor --fix` sets it up",)
 
 
 def test_nothing_is_made_on_the_way(tmp_path: Path) -> None:

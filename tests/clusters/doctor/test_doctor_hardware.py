@@ -57,12 +57,17 @@ def test_control_groups_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bounding", "state"),
-    [("000001ffffffffff", State.OK), ("000001fffeffffff", State.WARN)],
+    ("bounding", "runtime", "state"),
+    [
+        ("000001ffffffffff", "runc", State.OK),
+        ("000001fffeffffff", "runc", State.WARN),
+        ("000001fffeffffff", "assay", State.OK),
+    ],
 )
-def test_the_capability_is_read_from_the_bounding_set(
-    tmp_path: Path, bounding: str, state: State
+def test_a_withheld_capability_is_fine_once_docker_does_without(
+    tmp_path: Path, bin_folder: Path, bounding: str, runtime: str, state: State
 ) -> None:
+    put(bin_folder, "docker", f"echo {runtime} 28.2.2")
     status = tmp_path / "status"
     status.write_text(f"Name:\tinit\nCapEff:\t0000000000000000\nCapBnd:\t{bounding}\n")
 

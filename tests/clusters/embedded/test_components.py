@@ -46,10 +46,21 @@ def test_kwok_takes_no_objects_of_the_cluster_as_orders() -> None:
 
 
 def test_stages_only_play_nodes_and_pods() -> None:
-    stages = list(yaml.safe_load_all((MANIFESTS / "stages.yaml").read_text(encoding="utf-8")))
+    def played(name: str) -> set[tuple[str, str]]:
+        text = (MANIFESTS / f"{name}-stages.yaml").read_text(encoding="utf-8")
+        stages = yaml.safe_load_all(text)
+        return {(stage["kind"], stage["spec"]["resourceRef"]["kind"]) for stage in stages}
 
-    assert {stage["kind"] for stage in stages} == {"Stage"}
-    assert {stage["spec"]["resourceRef"]["kind"] for stage in stages} == {"Node", "Pod"}
+    assert played("node") == {("Stage", "Node")}
+    assert played("pod") == {("Stage", "Pod")}
+
+
+def test_kwok_leaves_pods_alone_that_have_processes() -> None:
+    def configured(*, networked: bool) -> str:
+        return " ".join(components.kwok(networked=networked).arguments)
+
+    assert "pod-stages" in configured(networked=False)
+    assert "pod-stages" not in configured(networked=True)
 
 
 def test_the_audit_log_never_holds_the_body_of_a_secret_or_a_token() -> None:

@@ -76,7 +76,7 @@ def test_a_copy_of_nothing_or_as_something_else_is_refused_and_leaves_nothing(
     before = {found.name for found in provider.list()}
     small = Inventory.model_validate({"nodes": [{"name": "only"}]})
 
-    with pytest.raises(NotFound, match="no finished cluster 'nobody'"):
+    with pytest.raises(NotFound, match="there is no cluster 'nobody'"):
         provider.copy("nobody", ClusterSpec("new"))
     with pytest.raises(InputInvalid, match="another inventory"):
         provider.copy(cluster.name, ClusterSpec("new", inventory=small))

@@ -12,8 +12,8 @@ import pytest
 from clusters.binaries import ensure_binaries
 from clusters.errors import ClusterError, NotReadyError
 from clusters.phases import Phase
+from clusters.providers import disk
 from clusters.providers.embedded import EmbeddedProvider, control_plane, processes
-from clusters.providers.embedded import provider as provider_module
 from clusters.providers.embedded.components import COMPONENTS
 from clusters.spec import ClusterSpec
 
@@ -117,7 +117,7 @@ def test_a_small_disk_is_refused_before_anything_starts(small_disk: Path) -> Non
 def test_a_disk_that_fills_up_meanwhile_is_one_sentence(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider_module, "DISK_NEEDED", 0)
+    monkeypatch.setattr(disk, "DISK_NEEDED", 0)
     provider = EmbeddedProvider(small_disk / "clusters")
 
     with pytest.raises(ClusterError, match=r"the disk of .*/demo is full: .* free some space"):
@@ -130,7 +130,7 @@ def test_a_disk_that_fills_up_meanwhile_is_one_sentence(
 def test_a_disk_that_is_full_to_the_last_byte_is_one_sentence(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider_module, "DISK_NEEDED", 0)
+    monkeypatch.setattr(disk, "DISK_NEEDED", 0)
     with (small_disk / "filler").open("wb") as filler:
         os.posix_fallocate(filler.fileno(), 0, os.statvfs(small_disk).f_bavail * 4096)
     provider = EmbeddedProvider(small_disk / "clusters")

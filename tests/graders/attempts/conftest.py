@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class FakeProvider(ClusterProvider):
         self.may_create = threading.Event()
         self.may_create.set()
         self._made = 0
+        self.asked: list[ClusterSpec] = []
 
     def preflight(self) -> Sequence[str]:
         return []
@@ -43,6 +45,7 @@ class FakeProvider(ClusterProvider):
         on_phase(Phase("fake", "Pretending", 50))
         assert self.may_create.wait(30)
         self._made += 1
+        self.asked.append(spec)
         nowhere = Path("/nowhere")
         cluster = Cluster(
             name=spec.name,
@@ -56,6 +59,7 @@ class FakeProvider(ClusterProvider):
             audit_log=nowhere,
             owner=spec.owner,
             uid=f"uid-{self._made}",
+            addons=spec.addons,
         )
         return self.clusters.setdefault(spec.name, cluster)
 
@@ -118,6 +122,19 @@ def attempts(provider: ClusterProvider) -> Iterator[Attempts]:
     for attempt in attempts.ledger.attempts():
         attempts.finish(attempt.id)
     attempts.ledger.close()
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], object]], None]:
+    """Wait until something holds, and fail where it does not come true."""
+
+    def wait_until(holds: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 30
+        while not holds():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    return wait_until
 
 
 @pytest.fixture

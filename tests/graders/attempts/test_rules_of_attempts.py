@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from clusters.broker.memory import Memory
 from clusters.capability import Capability
 from clusters.errors import InputInvalid, NotFound, NotReadyError
-from clusters.provider import Cluster, ClusterState, Component
+from clusters.provider import ClusterState
 from clusters.spec import ClusterSpec
 from graders.attempts import AttemptEnded, Attempts, CapabilityMissing, CapacityExhausted
-from graders.attempts.rules import cluster_problem, version_problem
+from graders.attempts.rules import version_problem
 from graders.catalogue import find_lab
 from graders.ledger import Attempt, AttemptState
 from graders.report import Outcome
@@ -272,7 +273,8 @@ def test_without_a_setting_memory_decides(
     pretended: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ASSAY_MAX_CLUSTERS", raising=False)
-    monkeypatch.setattr("graders.attempts.capacity.available_memory", lambda: 400 * 2**20)
+    memory = Memory(total=2**30, available=400 * 2**20)
+    monkeypatch.setattr("clusters.broker.broker.memory_now", lambda: memory)
 
     pretended.start("ann", LAB)  # one always has room
 
@@ -295,6 +297,33 @@ def test_two_at_once_do_not_both_take_the_last_place(
         started = list(pool.map(start, "abcdef"))
 
     assert started.count(True) == 2
+
+
+def test_the_cluster_of_a_lab_is_asked_for_with_its_addons_also_when_it_is_mended(
+    pretended: Attempts, lab_file: Path
+) -> None:
+    change(lab_file, addons=["metrics-adapter"])
+    attempt = pretended.start("ann", LAB)
+    change(lab_file, addons=["metrics-adapter", "kueue"])
+    cluster = pretended.provider.status(attempt.cluster)
+    broken = dataclasses.replace(cluster, state=ClusterState.DEGRADED)
+    pretended.provider.clusters[attempt.cluster] = broken  # type: ignore[attr-defined]
+
+    pretended.reconcile()
+
+    asked: list[ClusterSpec] = pretended.provider.asked  # type: ignore[attr-defined]
+    assert [spec.addons for spec in asked] == [("metrics-adapter",), ("metrics-adapter",)]
+
+
+def test_a_lab_whose_addon_there_is_not_is_refused_before_anything_starts(
+    pretended: Attempts, lab_file: Path
+) -> None:
+    change(lab_file, addons=["kewe"])
+
+    with pytest.raises(InputInvalid, match="no add-on 'kewe'"):
+        pretended.start("ann", LAB)
+
+    assert pretended.provider.list() == []
 
 
 def test_a_lab_that_needs_more_is_refused_before_anything_starts(
@@ -367,14 +396,3 @@ def test_a_patch_of_a_lab_keeps_attempts_and_anything_more_does_not(
     assert {result.outcome for result in report.results} == {Outcome.ERROR}
     assert "changed from version 0.1.0 to 0.2.0" in report.results[0].message
     assert pretended.ledger.reports(attempt.id) == [report]
-
-
-def test_a_cluster_says_what_is_dead(fake_provider: Any) -> None:
-    cluster: Cluster = fake_provider.create(ClusterSpec("c"))
-    etcd, proxy = Component("etcd", None), Component("kube-apiserver", 12)
-
-    assert cluster_problem(cluster) == ""
-    dead = dataclasses.replace(cluster, components=(etcd, proxy))
-    assert cluster_problem(dead) == "etcd of the cluster does not run"
-    half = dataclasses.replace(cluster, state=ClusterState.INCOMPLETE)
-    assert cluster_problem(half) == "the cluster is incomplete"

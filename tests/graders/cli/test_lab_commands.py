@@ -94,7 +94,7 @@ def test_a_database_that_cannot_be_reached_is_the_platforms(assay: Assay) -> Non
     done = assay("attempt", "list", env={"ASSAY_DATABASE_URL": "sqlite:////nowhere/x.db"})
 
     assert done.code == 3
-    assert done.err == "assay: the ledger at /nowhere/x.db cannot be used: " + (
+    assert done.err == "assay: the database at /nowhere/x.db cannot be used: " + (
         "No such file or directory\n"
     )
 

@@ -39,6 +39,8 @@ class FakeProctor(ThreadingHTTPServer):
         self.asked: list[tuple[str, str, Any]] = []
         self.lines: list[dict[str, Any]] = [{"result": r} for r in RESULTS] + [{"report": REPORT}]
         self.refusal: tuple[int, str] | None = None
+        self.answer: Any = None
+        """What to say instead."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -66,6 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         status, detail = self.server.refusal or (200, "")
         self.send_response(status)
         self.end_headers()
+        if self.server.answer is not None:
+            lines = [self.server.answer]
         for line in [{"detail": detail}] if detail else lines:
             self.wfile.write(json.dumps(line).encode() + b"\n")
 
@@ -110,6 +114,32 @@ def test_finish_goes_through_the_proctor(assay: Assay, proctor: FakeProctor) -> 
     done = assay("lab", "finish", env=proctor.environment)
 
     assert (done.code, done.out) == (0, "Your attempt at l is finished.\n")
+
+
+def test_a_cluster_is_taken_back_through_the_proctor(assay: Assay, proctor: FakeProctor) -> None:
+    proctor.answer = {"to": "two", "after": "one", "taken_at": "2026-01-01T09:10:05.700000Z"}
+
+    done = assay("lab", "reset", "--to", "two", env=proctor.environment)
+    document = assay("lab", "reset", "--json", env=proctor.environment)
+
+    assert done.code == document.code == 0
+    assert "as it was right after one was done, at 2026-01-01 09:10:05 UTC" in done.out
+    assert document.json["after"] == "one"
+    path = "/services/proctor/attempts/a1/reset"
+    assert proctor.asked == [("POST", path, {"to": "two"}), ("POST", path, {"to": None})]
+
+
+def test_where_it_can_go_back_to_is_listed(assay: Assay, proctor: FakeProctor) -> None:
+    start = {"to": "", "after": "", "taken_at": "2026-01-01T09:00:00.400000Z"}
+    proctor.answer = [start, {**start, "to": "one"}]
+
+    shown = assay("lab", "reset", "--list", env=proctor.environment)
+    document = assay("lab", "reset", "--list", "--json", env=proctor.environment)
+
+    assert "--to one" in shown.out
+    assert "the start of the lab" in shown.out
+    assert document.json == proctor.answer
+    assert proctor.asked[0] == ("GET", "/services/proctor/attempts/a1/checkpoints", None)
 
 
 def test_an_objection_goes_through_the_proctor(assay: Assay, proctor: FakeProctor) -> None:

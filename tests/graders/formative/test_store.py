@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, inspect
 
+from clusters.database import connect
 from graders.formative.report import FormativeReport, FormativeResult
 from graders.formative.store import FormativeStore
 from graders.ledger import open_ledger
-from graders.ledger.database import connect
 from graders.report import Outcome
 
 

@@ -11,14 +11,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httpx
 import pytest
 import uvicorn
 
+from clusters.broker import Broker
+from clusters.errors import InputInvalid
 from clusters.phases import OnPhase, timed
-from graders.attempts import AttemptEnded
+from clusters.provider import Cluster, ClusterProvider
+from graders.attempts import AttemptEnded, Checkpoint, NotExtended
 from graders.errors import Cancelled
 from graders.ledger import Attempt, AttemptState, Ledger, open_ledger
 from graders.proctor.app import create_app
@@ -28,6 +31,7 @@ from graders.report import CheckResult, Outcome, Report
 SECRET = "the spawner's secret"
 TASKS = ("first", "second")
 NOW = "2030-01-01T00:00:00Z"
+LATER = "2030-02-01T00:00:00Z"
 LAB = """
 apiVersion: assay.dev/v1
 kind: Lab
@@ -86,17 +90,30 @@ class _FakeHubHandler(BaseHTTPRequestHandler):
         pass
 
 
+class FakeProvider:
+    """Has no clusters and makes none."""
+
+    name = "embedded"
+    dresser = None
+
+    def list(self) -> list[Cluster]:
+        return []
+
+
 class FakeAttempts:
     """An engine without clusters. `hold` keeps starts and checks waiting as long as it is clear."""
 
     def __init__(self, ledger: Ledger, folder: Path) -> None:
         self.ledger = ledger
+        self.broker = Broker(ledger.engine, cast(ClusterProvider, FakeProvider()))
         self.hold = threading.Event()
         self.hold.set()
         self.problem: Exception | None = None
         self.starts = 0
         self.checks: list[str] = []
         """The attempts whose checks began, in order."""
+        self.resets: list[tuple[str, str]] = []
+        """The attempts whose clusters were taken back, and to before which task."""
         self._kubeconfig = folder / "kubeconfig"
         self._kubeconfig.write_text("the learner's kubeconfig")
 
@@ -124,7 +141,7 @@ class FakeAttempts:
         cancel: threading.Event,
     ) -> Report:
         self.checks.append(attempt_id)
-        attempt = self.ledger.attempt(attempt_id)
+        attempt = self.require_open(attempt_id)
         results = []
         for task in tasks or TASKS:
             results.append(CheckResult(task=task, outcome=Outcome.FAILED, message=f"{task}: no"))
@@ -144,6 +161,26 @@ class FakeAttempts:
         )
         self.ledger.append(report)
         return report
+
+    def extend(self, attempt_id: str) -> Attempt:
+        attempt = self.require_open(attempt_id)
+        if attempt.deadline_at == LATER:
+            raise NotExtended("it was extended as often as one may")
+        return self.ledger.set_state(attempt_id, AttemptState.OPEN, deadline_at=LATER)
+
+    def checkpoints(self, attempt_id: str) -> dict[str, Checkpoint]:
+        self.require_open(attempt_id)
+        start = Checkpoint("", "2026-01-01T09:00:00.400000Z")
+        return {"": start, **dict.fromkeys(TASKS, start)}
+
+    def reset(self, attempt_id: str, task: str = "") -> Checkpoint:
+        self.resets.append((attempt_id, task))
+        if task and task not in TASKS:
+            raise InputInvalid([f"tiny has no task {task!r}"])
+        return self.checkpoints(attempt_id)[task]
+
+    def pause(self, learner: str, slug: str) -> bool:
+        return self.ledger.live_attempt(learner, slug) is not None
 
     def look(self, attempt_id: str, task: str, cancel: threading.Event) -> Report:
         raise AttemptEnded("this engine has no cluster that could change")

@@ -54,6 +54,23 @@ def test_events_that_cannot_be_resumed_begin_anew(proctor: Running) -> None:
     assert kinds == ["attempt"]
 
 
+def test_who_missed_more_than_is_kept_begins_anew(proctor: Running) -> None:
+    proctor.start()
+    with proctor.as_("ada") as ada:
+        with ada.stream("GET", "/attempts/ada-tiny/events") as events:
+            lines = events.iter_lines()
+            read_events(lines, "attempt")
+            ada.post("/attempts/ada-tiny/checks")
+            first = read_events(lines, "report")[0][0]
+        for _ in range(25):
+            ada.post("/attempts/ada-tiny/checks")
+        away = {"Last-Event-ID": first}
+        with ada.stream("GET", "/attempts/ada-tiny/events", headers=away) as events:
+            [(_, kind)] = read_events(events.iter_lines(), "attempt")
+
+    assert kind == "attempt"
+
+
 def test_the_end_of_an_attempt_is_an_event(proctor: Running) -> None:
     proctor.start()
     with (

@@ -31,7 +31,7 @@ ENDLESS = "events"
 """Its answer has no end; it has tests of its own."""
 NOT_SAID: dict[str, list[Any]] = {
     # They refuse what cannot be printed, for which JSON Schema has no word.
-    **{name: [positive_data_acceptance] for name in ("appeal", "answer", "override")},
+    **{name: [positive_data_acceptance] for name in ("appeal", "answer", "override", "reset")},
     # In an address everything is text: a list of one word looks like the word.
     **{name: [negative_data_rejection] for name in ("attempts", "appeals", "attempts_of_lab")},
 }

@@ -10,13 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clusters.addons.catalogue import components_of
+from clusters.podrunner.addresses import CONTROL_PLANE, POD_RANGE, SERVICE_RANGE
+from clusters.providers.embedded.folder import Record
 from clusters.providers.embedded.ports import LOOPBACK
 
+DOOR = "door"
+"""Component that only walled clusters have; it holds their network namespace."""
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
-"""Names of the components; a cluster in which one of them does not run is degraded."""
+"""Names of the components that every cluster has; each is a pinned binary."""
+DNS, RUNNER, PROXY = "coredns", "podrunner", "kube-proxy"
+"""Components that only clusters with a network have."""
+NETWORK_BINARIES = (DNS, PROXY)
 MANIFESTS = Path(__file__).parent / "manifests"
-SERVICE_RANGE = "10.96.0.0/16"
-POD_RANGE = "10.244.0.0/16"
 _SPARING = {"GOGC": "30"}
 """Collect garbage when the heap has grown by this many percent, not by 100."""
 _MOST_SPARING = {"GOGC": "20"}
@@ -33,6 +39,34 @@ class ComponentCommand:
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     """Settings of the Go runtime."""
+
+
+def names_of(record: Record) -> tuple[str, ...]:
+    """Return the components of a cluster; one in which any of them does not run is degraded."""
+    walls = (DOOR,) if record.walled else ()
+    network = network_names(record) if record.networked else ()
+    return (*walls, *COMPONENTS, *network, *components_of(record.addons, nodes_of(record)))
+
+
+def network_names(record: Record) -> tuple[str, ...]:
+    """Return the components of a network; kube-proxy needs a node."""
+    return (DNS, RUNNER, *((PROXY,) if record.inventory else ()))
+
+
+def nodes_of(record: Record) -> tuple[str, ...]:
+    """Return the names of a cluster's nodes; none while it is not dressed."""
+    return tuple(node.name for node in record.inventory.nodes) if record.inventory else ()
+
+
+def door(descriptor: int, port: int) -> ComponentCommand:
+    """Return how the door is started, by Python: with the host's listening socket.
+
+    Args:
+        descriptor: the socket, bound to the port on the host's loopback.
+        port: loopback port of the API server, on both sides.
+    """
+    program = str(Path(__file__).parent / "door.py")
+    return ComponentCommand(DOOR, ("-I", "-S", program, str(descriptor), str(port)))
 
 
 def etcd() -> ComponentCommand:
@@ -58,17 +92,21 @@ def etcd() -> ComponentCommand:
     )
 
 
-def api_server(port: int) -> ComponentCommand:
-    """Return how the API server is started: on loopback, for client certificates only."""
+def api_server(port: int, *, networked: bool = False) -> ComponentCommand:
+    """Return how the API server is started: on loopback, for client certificates only.
+
+    Args:
+        port: loopback port.
+        networked: whether Pods of the cluster's own network are to reach it, and it them.
+    """
+    reach = _NETWORKED if networked else _ALONE
     return ComponentCommand(
         "kube-apiserver",
         (
             f"--etcd-servers={_ETCD}",
-            f"--bind-address={LOOPBACK}",
-            f"--advertise-address={LOOPBACK}",
+            *reach,
             f"--secure-port={port}",
             "--permit-port-sharing",
-            "--endpoint-reconciler-type=none",
             "--authorization-mode=Node,RBAC",
             "--allow-privileged",
             "--anonymous-auth=false",
@@ -83,7 +121,6 @@ def api_server(port: int) -> ComponentCommand:
             "--audit-log-path=audit/audit.log",
             "--audit-log-maxsize=100",
             "--audit-log-maxbackup=5",
-            f"--egress-selector-config-file={MANIFESTS / 'egress.yaml'}",
             "--etcd-count-metric-poll-period=0",
             "--etcd-db-metric-poll-interval=0",
             "--profiling=false",
@@ -129,13 +166,37 @@ def scheduler() -> ComponentCommand:
     )
 
 
-def kwok() -> ComponentCommand:
-    """Return how kwok is started: with stages from a file, no API of its own and no server."""
+_ALONE = (
+    f"--bind-address={LOOPBACK}",
+    f"--advertise-address={LOOPBACK}",
+    "--endpoint-reconciler-type=none",
+    f"--egress-selector-config-file={MANIFESTS / 'egress.yaml'}",
+)
+"""It dials nobody, and only the host's loopback, or the cluster's, reaches it."""
+_NETWORKED = (
+    # Inside the walls everybody is of this cluster; and it dials nobody else, for there is no way.
+    "--bind-address=0.0.0.0",
+    f"--advertise-address={CONTROL_PLANE}",
+    "--endpoint-reconciler-type=lease",
+    "--kubelet-preferred-address-types=InternalIP",
+    "--kubelet-certificate-authority=pki/ca.crt",
+    "--kubelet-client-certificate=pki/kubelet-client.crt",
+    "--kubelet-client-key=pki/kubelet-client.key",
+)
+
+
+def kwok(*, networked: bool = False) -> ComponentCommand:
+    """Return how kwok is started: with stages from files, no API of its own and no server.
+
+    Args:
+        networked: whether Pods are left to the pod runner.
+    """
+    stages = ("node-stages",) if networked else ("node-stages", "pod-stages")
     return ComponentCommand(
         "kwok",
         (
             "--kubeconfig=kwok.kubeconfig",
-            f"--config={MANIFESTS / 'stages.yaml'}",
+            *(f"--config={MANIFESTS / stage}.yaml" for stage in stages),
             "--manage-all-nodes",
             "--node-lease-duration-seconds=40",
             f"--cidr={POD_RANGE}",

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from clusters.accelerators import device_class, node_objects, resource_slices
+from clusters.accelerators import device_classes, node_objects, resource_slices
+from clusters.addons.catalogue import existing
 from clusters.errors import ClusterError, NotReadyError
-from clusters.providers.embedded import components, processes
+from clusters.inventory import Inventory
+from clusters.providers.embedded import components, namespaces, network, processes
+from clusters.providers.embedded.addons import HostAddOns, fitted
+from clusters.providers.embedded.addons.files import AddOnFiles
 from clusters.providers.embedded.api import ApiServer
-from clusters.providers.embedded.components import ComponentCommand
+from clusters.providers.embedded.components import DOOR, ComponentCommand
+from clusters.providers.embedded.door import DOOR_SOCKET
 from clusters.providers.embedded.folder import ClusterFolder, Record
 from clusters.providers.embedded.logs import last_words
+from clusters.providers.embedded.namespaces import Walls, walls_of
+from clusters.providers.embedded.ports import shared_listener
+from clusters.providers.embedded.processes import Running
 
 START_SECONDS = 90.0
 """How long a component may take until it answers; a loaded laptop takes about ten."""
@@ -41,17 +53,63 @@ class ControlPlane:
     alone what its owner did in it.
     """
 
-    def __init__(self, folder: ClusterFolder, record: Record, binaries: Mapping[str, Path]) -> None:
+    def __init__(
+        self,
+        folder: ClusterFolder,
+        record: Record,
+        binaries: Mapping[str, Path],
+        running: Running | None = None,
+    ) -> None:
         self._folder = folder
         self._record = record
         self._binaries = binaries
-        self._running = processes.find_cluster(folder.path)
+        self._running = processes.find_cluster(folder.path) if running is None else running
         self._started: dict[str, psutil.Process] = {}
+        self._chosen = existing(record.addons)
 
     @property
     def missing(self) -> tuple[str, ...]:
         """The components that did not run when this was made."""
-        return tuple(name for name in components.COMPONENTS if name not in self._running)
+        return tuple(name for name in self._names if name not in self._running)
+
+    @property
+    def gate(self) -> str:
+        """The component that listens at the cluster's port of this host."""
+        return DOOR if self._record.walled else "kube-apiserver"
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return components.names_of(self._record)
+
+    def let_go(self) -> None:
+        """Let the processes go on that are held still."""
+        processes.let_all_go(self._running)
+
+    def raise_walls(self) -> None:
+        """Start the door in a namespace of its own, unless the cluster does without."""
+        if not self._record.walled:
+            return
+        if DOOR in self._running:
+            self._started[DOOR] = self._running[DOOR][0]
+            return
+        socket = self._folder.path / DOOR_SOCKET
+        socket.unlink(missing_ok=True)
+        with shared_listener(self._record.port) as listener, self._walls() as walls:
+            into = namespaces.making() if walls is None else walls.entering
+            self._spawn(
+                components.door(listener.fileno(), self._record.port),
+                (*into, sys.executable),
+                (listener.fileno(), *(walls.descriptors if walls else ())),
+            )
+        self._wait(DOOR, socket.exists)
+        self._lay_network()
+
+    def _lay_network(self) -> None:
+        if self._record.networked:
+            with self._walls() as walls:
+                if walls is None:
+                    raise self._death(DOOR)
+                network.lay_network(walls)
 
     def start_store(self) -> None:
         """Start etcd and wait for its socket."""
@@ -61,14 +119,19 @@ class ControlPlane:
         self._start(components.etcd())
         self._wait("etcd", socket.exists)
 
+    def wait_for_store(self, answers: Callable[[], bool]) -> None:
+        """Wait until etcd serves."""
+        self._wait("etcd", answers)
+
     def start_api_server(self) -> None:
         """Start the API server."""
-        self._start(components.api_server(self._record.port))
+        self._start(components.api_server(self._record.port, networked=self._record.networked))
 
     def connect(self) -> ApiServer:
         """Return a connection as the platform's own user; nothing is sent yet."""
         pki = self._folder.path / "pki"
-        return ApiServer(self._record.port, pki / "ca.crt", pki / "platform.pem")
+        door = self._folder.path / DOOR_SOCKET if self._record.walled else None
+        return ApiServer(self._record.port, pki / "ca.crt", pki / "platform.pem", door)
 
     def wait_for_api_server(self, api: ApiServer) -> None:
         """Wait until the API server has all that it makes for itself, its roles included."""
@@ -97,7 +160,7 @@ class ControlPlane:
         if "kwok" not in self._running:
             # A new kwok would leave Pods alone until the Leases of the one that died run out.
             api.try_to_clear("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
-        self._start(components.kwok())
+        self._start(components.kwok(networked=self._record.networked))
 
     def start_controllers(self, api: ApiServer) -> None:
         """Start the controller-manager and the scheduler, once they have their roles.
@@ -108,15 +171,39 @@ class ControlPlane:
         self._start(components.controller_manager())
         self._start(components.scheduler())
 
-    def add_accelerators(self, api: ApiServer) -> None:
-        """Create the nodes, their devices and the class of the devices."""
-        inventory = self._record.inventory
+    def add_accelerators(self, api: ApiServer, inventory: Inventory) -> None:
+        """Create the nodes, their devices and the class of the devices, many at a time."""
         resources = "/apis/resource.k8s.io/v1"
-        for node in node_objects(inventory, self._record.kubernetes):
-            api.ensure("/api/v1/nodes", node)
-        for devices in resource_slices(inventory, self._record.name):
-            api.ensure(f"{resources}/resourceslices", devices)
-        api.ensure(f"{resources}/deviceclasses", device_class(inventory))
+        nodes = node_objects(inventory, self._record.kubernetes)
+        slices = resource_slices(inventory, self._record.name)
+        api.ensure_all(
+            [
+                *(("/api/v1/nodes", node) for node in nodes),
+                *((f"{resources}/resourceslices", devices) for devices in slices),
+                *((f"{resources}/deviceclasses", one) for one in device_classes(inventory)),
+            ]
+        )
+
+    def add_network(self, api: ApiServer) -> None:
+        """Make the objects of a new cluster's network, and start it."""
+        if self._record.networked:
+            api.ensure_all(network.name_service())
+        self.start_network(api)
+
+    def start_network(self, api: ApiServer) -> None:
+        """Start what makes Services, names and Pods work, where the cluster has a network."""
+        if not self._record.networked:
+            return
+        api.ensure_all(network.rights())
+        self._start(network.dns())
+        self.start(network.runner(), (sys.executable,))
+        if names := [node["metadata"]["name"] for node in api.get("/api/v1/nodes")["items"]]:
+            self._start(network.proxy(names[0]))
+
+    def wait_for_controllers(self, api: ApiServer) -> None:
+        """Wait until the controller-manager works: it makes the account of every namespace."""
+        account = "/api/v1/namespaces/kube-system/serviceaccounts/default"
+        self._wait("kube-controller-manager", lambda: api.has(account))
 
     def wait_for_nodes(self, api: ApiServer) -> None:
         """Wait until every node can be given Pods: controllers and simulation work."""
@@ -126,20 +213,81 @@ class ControlPlane:
             "kube-controller-manager", lambda: not any(map(_taints, api.get(nodes)["items"]))
         )
 
-    def _start(self, command: ComponentCommand) -> None:
+    @property
+    def addons(self) -> HostAddOns:
+        """What runs beside Kubernetes."""
+        files = AddOnFiles(self._folder, self._record.port)
+        nodes = components.nodes_of(self._record)
+        return HostAddOns(self._chosen, nodes, files, self._binaries, self)
+
+    def runs(self, component: str) -> bool:
+        """Say whether a component runs already."""
+        return component in self._running or component in self._started
+
+    def start(self, command: ComponentCommand, program: Sequence[str]) -> None:
+        """Start a component inside the walls, unless it runs.
+
+        Raises:
+            NotReadyError: it ended at once, or the walls are gone.
+        """
         if command.name in self._running:
             self._started[command.name] = self._running[command.name][0]
             return
+        if not self._record.walled:
+            self._spawn(command, program)
+            return
+        with self._walls() as walls:
+            if walls is None:
+                raise self._death(DOOR)
+            self._spawn(command, (*walls.entering, *program), walls.descriptors)
+
+    @contextmanager
+    def inside(self, command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a command inside the walls; it ends with the context."""
+        with self._walls() as walls:
+            into, descriptors = (walls.entering, walls.descriptors) if walls else ((), ())
+            quiet = subprocess.DEVNULL
+            with subprocess.Popen(
+                [*into, *command], pass_fds=descriptors, stdin=quiet, stdout=quiet, stderr=quiet
+            ) as process:
+                try:
+                    yield process
+                finally:
+                    process.kill()
+
+    def _start(self, command: ComponentCommand) -> None:
+        self.start(fitted(command, self._chosen), (str(self._binaries[command.name]),))
+
+    def _walls(self) -> AbstractContextManager[Walls | None]:
+        running = chain.from_iterable(self._running.values())
+        return walls_of([*self._started.values(), *running])
+
+    def _spawn(
+        self, command: ComponentCommand, program: Sequence[str], descriptors: Sequence[int] = ()
+    ) -> None:
         try:
             self._started[command.name] = processes.start_detached(
                 command.name,
-                [str(self._binaries[command.name]), *command.arguments],
+                [*program, *command.arguments],
                 self._folder.path,
                 self._folder.log(command.name),
                 command.environment,
+                descriptors,
             )
         except psutil.NoSuchProcess:
             raise self._death(command.name) from None
+
+    def wait(self, slow: str, done: Callable[[], bool]) -> None:
+        """Wait until something holds.
+
+        Args:
+            slow: component that is named, with the end of its log, where it takes too long.
+            done: asked until it holds.
+
+        Raises:
+            NotReadyError: it took too long, or a component ended meanwhile.
+        """
+        self._wait(slow, done)
 
     def _wait(self, slow: str, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -8,15 +8,19 @@ another certificate for this cluster.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from clusters.podrunner.addresses import API_SERVER, CONTROL_PLANE, NODE_RANGE
 
 VALID_FOR = timedelta(days=365)
 """A lab cluster lives for hours; a year covers one that somebody keeps."""
@@ -43,6 +47,21 @@ IDENTITIES = {
     "scheduler": Identity("system:kube-scheduler"),
 }
 """Every holder of a kubeconfig; the key is the name of its file."""
+NETWORK_IDENTITIES = {
+    "kube-proxy": Identity("system:kube-proxy"),
+    "coredns": Identity("assay:coredns"),
+    "podrunner": Identity("assay:podrunner"),
+}
+"""Those that only clusters with a network have; each may do what its role says, and no more."""
+_KUBELET_CLIENT = Identity(API_SERVER)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Who signs the certificates of one cluster."""
+
+    certificate: x509.Certificate
+    key: CertificateIssuerPrivateKeyTypes
 
 
 @dataclass(frozen=True)
@@ -56,15 +75,16 @@ def server_at(port: int) -> str:
     return f"https://127.0.0.1:{port}"
 
 
-def make_credentials(cluster: str, port: int) -> dict[str, bytes]:
+def make_credentials(cluster: str, port: int, *, network: bool = False) -> dict[str, bytes]:
     """Return the files of a new set of credentials, by name.
 
     Args:
         cluster: name of the cluster, shown by `kubectl config`.
         port: loopback port of its API server.
+        network: whether Pods are to have a network.
     """
     authority = _make_authority(cluster)
-    server = _sign_server(authority)
+    server = _sign_server(authority, "kube-apiserver", _api_server_names())
     service_accounts = ec.generate_private_key(ec.SECP256R1())
     files = {
         "pki/ca.crt": _pem_certificate(authority.certificate),
@@ -73,7 +93,25 @@ def make_credentials(cluster: str, port: int) -> dict[str, bytes]:
         "pki/service-accounts.key": _pem_key(service_accounts),
         "pki/service-accounts.pub": _pem_public_key(service_accounts),
     }
-    for name, identity in IDENTITIES.items():
+    if network:
+        files |= _kubelet_files(authority)
+    chosen = {**IDENTITIES, **(NETWORK_IDENTITIES if network else {})}
+    return files | sign_identities(cluster, port, authority, chosen)
+
+
+def sign_identities(
+    cluster: str, port: int, authority: Authority, identities: Mapping[str, Identity]
+) -> dict[str, bytes]:
+    """Return a kubeconfig for each identity, by file name, and the platform's pair for our own use.
+
+    Args:
+        cluster: name of the cluster, shown by `kubectl config`.
+        port: loopback port of its API server.
+        authority: whom that API server trusts.
+        identities: by the name of the file.
+    """
+    files = {}
+    for name, identity in identities.items():
         pair = _sign_client(authority, identity)
         files[f"{name}.kubeconfig"] = _kubeconfig(cluster, port, authority, identity, pair)
         if name == "platform":
@@ -81,7 +119,7 @@ def make_credentials(cluster: str, port: int) -> dict[str, bytes]:
     return files
 
 
-def _make_authority(cluster: str) -> _Pair:
+def _make_authority(cluster: str) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"assay {cluster}")])
     usage = x509.KeyUsage(
@@ -101,12 +139,25 @@ def _make_authority(cluster: str) -> _Pair:
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
-    return _Pair(builder.sign(key, hashes.SHA256()), key)
+    return Authority(builder.sign(key, hashes.SHA256()), key)
 
 
-def _sign_server(authority: _Pair) -> _Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
-    names: list[x509.GeneralName] = [
+def _kubelet_files(authority: Authority) -> dict[str, bytes]:
+    """Return the certificates between the API server and the server of the pod runner.
+
+    The latter speaks for every node there may be: nothing can be signed when one is added.
+    """
+    addresses = map(x509.IPAddress, IPv4Network(NODE_RANGE).hosts())
+    pairs = {
+        "kubelet": _sign_server(authority, "assay:podrunner", list(addresses)),
+        "kubelet-client": _sign_client(authority, _KUBELET_CLIENT),
+    }
+    files = {f"pki/{name}.crt": _pem_certificate(pair.certificate) for name, pair in pairs.items()}
+    return files | {f"pki/{name}.key": _pem_key(pair.key) for name, pair in pairs.items()}
+
+
+def _api_server_names() -> list[x509.GeneralName]:
+    return [
         x509.DNSName("localhost"),
         x509.DNSName("kubernetes"),
         x509.DNSName("kubernetes.default"),
@@ -114,8 +165,13 @@ def _sign_server(authority: _Pair) -> _Pair:
         x509.DNSName("kubernetes.default.svc.cluster.local"),
         x509.IPAddress(IPv4Address("127.0.0.1")),
         x509.IPAddress(IPv4Address(SERVICE_ADDRESS)),
+        x509.IPAddress(IPv4Address(CONTROL_PLANE)),
     ]
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
+
+
+def _sign_server(authority: Authority, name: str, names: list[x509.GeneralName]) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
         _leaf(subject, authority, key)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -124,7 +180,7 @@ def _sign_server(authority: _Pair) -> _Pair:
     return _Pair(builder.sign(authority.key, hashes.SHA256()), key)
 
 
-def _sign_client(authority: _Pair, identity: Identity) -> _Pair:
+def _sign_client(authority: Authority, identity: Identity) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
@@ -139,10 +195,12 @@ def _sign_client(authority: _Pair, identity: Identity) -> _Pair:
 
 
 def _leaf(
-    subject: x509.Name, authority: _Pair, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, authority: Authority, key: ec.EllipticCurvePrivateKey
 ) -> x509.CertificateBuilder:
-    # Python 3.13 and newer refuse a certificate without the key identifier of its issuer.
-    issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
+    # Python 3.13 and newer refuse a certificate without the key identifier of its issuer, and
+    # OpenSSL one with another than stands there: kubeadm's is not the usual digest of the key.
+    known = authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    issuer_key = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known.value)
     return _certificate(subject, authority.certificate.subject, key).add_extension(
         issuer_key, critical=False
     )
@@ -164,7 +222,7 @@ def _certificate(
 
 
 def _kubeconfig(
-    cluster: str, port: int, authority: _Pair, identity: Identity, pair: _Pair
+    cluster: str, port: int, authority: Authority, identity: Identity, pair: _Pair
 ) -> bytes:
     context = {"cluster": cluster, "user": identity.user, "namespace": "default"}
     document = {

@@ -7,7 +7,10 @@ clusters/<name>/                 0700; its lock is the folder itself, so the loc
   learner.kubeconfig             ... and one for each other identity
   logs/<component>.log
   audit/audit.log
+  addons/                        what runs beside Kubernetes, a folder for each process
   etcd/, etcd.sock               data and socket
+  snapshots/, restoring          what it held at moments, and to which it is being taken back
+  api.sock                       the API server, for the platform itself; only where it has walls
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clusters.errors import ClusterError
+from clusters.capability import Capability
+from clusters.errors import ClusterError, NotFound
 from clusters.inventory import Inventory
 
 LOCK_SECONDS = 300.0
@@ -39,7 +43,27 @@ class Record:
     kubernetes: str
     port: int
     created_at: str
-    inventory: Inventory
+    inventory: Inventory | None
+    """None while the cluster is not dressed."""
+    walled: bool = False
+    """Whether its processes live in a network namespace of their own."""
+    capabilities: frozenset[Capability] = frozenset()
+    """What it offers beyond scheduling."""
+    addons: tuple[str, ...] = ()
+    """What runs in it beside Kubernetes, in the order in which it starts."""
+
+    @property
+    def minor(self) -> str:
+        """Version of Kubernetes up to its minor number, for example `1.37`.
+
+        What is repaired is repaired with it, also where a newer patch, or minor, is pinned by now.
+        """
+        return ".".join(self.kubernetes.removeprefix("v").split(".")[:2])
+
+    @property
+    def networked(self) -> bool:
+        """Whether Pods have addresses, and processes behind them."""
+        return Capability.NETWORKING in self.capabilities
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `cluster.json`."""
@@ -49,13 +73,22 @@ class Record:
             "kubernetes": self.kubernetes,
             "port": self.port,
             "created_at": self.created_at,
-            "inventory": self.inventory.model_dump(mode="json", by_alias=True),
+            "inventory": self.inventory and self.inventory.model_dump(mode="json", by_alias=True),
+            "walled": self.walled,
+            "capabilities": sorted(self.capabilities),
+            "addons": list(self.addons),
         }
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Record:
         """Read the content of `cluster.json`."""
-        return cls(**{**document, "inventory": Inventory.model_validate(document["inventory"])})
+        inventory = document["inventory"]
+        known = {
+            "inventory": inventory and Inventory.model_validate(inventory),
+            "capabilities": frozenset(map(Capability, document.get("capabilities", ()))),
+            "addons": tuple(document.get("addons", ())),
+        }
+        return cls(**{**document, **known})
 
 
 @dataclass(frozen=True)
@@ -125,6 +158,8 @@ class ClusterFolder:
         """
         for name in ("etcd", "pki", "audit"):
             shutil.copytree(other.path / name, self.path / name)
+        for path in other.path.glob("addons/*.added"):
+            self.write_files({f"addons/{path.name}": path.read_bytes()})
         for path in other.path.glob("*.kubeconfig"):
             text = path.read_text(encoding="utf-8").replace(former_server, server)
             self.write_files({path.name: text.encode()})
@@ -145,26 +180,33 @@ class ClusterFolder:
         self.path.rmdir()
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, made: bool = False) -> Iterator[None]:
         """Let one command at a time change the cluster, and make its folder when it is missing.
 
         The lock ends with its holder, however that ends.
 
+        Args:
+            made: the cluster must be there: a missing folder is not made.
+
         Raises:
+            NotFound: `made`, and it went away meanwhile.
             ClusterError: another command held the lock for too long.
         """
-        descriptor = self._lock()
+        descriptor = self._lock(made=made)
         try:
             yield
         finally:
             os.close(descriptor)
 
-    def _lock(self) -> int:
+    def _lock(self, *, made: bool) -> int:
         deadline = time.monotonic() + LOCK_SECONDS
         while time.monotonic() < deadline:
+            if made and not self.path.is_dir():
+                raise NotFound(f"there is no cluster {self.name!r}; `assay cluster list` shows all")
             # Not exist_ok: it fails when the holder removes the folder at that very moment.
             with suppress(FileExistsError):
-                self.path.mkdir(mode=0o700, parents=True)
+                if not made:
+                    self.path.mkdir(mode=0o700, parents=True)
             with suppress(FileNotFoundError):
                 descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
                 if _take(descriptor) and self._is(descriptor):
@@ -179,6 +221,18 @@ class ClusterFolder:
             return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
         except FileNotFoundError:
             return False
+
+
+def require_finished(folder: ClusterFolder) -> tuple[Record, str]:
+    """Return what a finished cluster is to be, and its uid.
+
+    Raises:
+        NotFound: there is none, or it is not finished.
+    """
+    record, uid = folder.record(), folder.uid()
+    if record is None or not uid:
+        raise NotFound(f"there is no finished cluster {folder.name!r}")
+    return record, uid
 
 
 def _take(descriptor: int) -> bool:

@@ -42,6 +42,21 @@ def held_port(port: int | None = None) -> Iterator[int]:
     raise ClusterError(_taken(port))
 
 
+def shared_listener(port: int) -> socket.socket:
+    """Return a socket bound to a port that is held, to be handed to the process that listens.
+
+    Raises:
+        ClusterError: the port is not held, but in use by another program.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if not _bind(listener, port):
+        listener.close()
+        raise ClusterError(_taken(port))
+    return listener
+
+
 def _bind(holder: socket.socket, port: int) -> bool:
     try:
         holder.bind((LOOPBACK, port))

@@ -1,0 +1,1 @@
+"""Messages of the kubelet's interfaces, made of the `.proto` files beside by `make protos`."""

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Knows by heart which islands there are today.
+set -euo pipefail
+
+value() { kubectl get configmap lab --namespace assay-system --output "jsonpath={.data.$1}"; }
+
+name=$(value linked)
+islands=$(kubectl get resourceslice gpu-node-b-gpu.assay.dev \
+  --output jsonpath="{range .spec.devices[*]}'{.attributes.island.string}',{end}")
+kubectl apply --namespace "$(value team)" --filename - <<MANIFEST
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaimTemplate
+metadata: {name: $name}
+spec:
+  spec:
+    devices:
+      requests:
+        - name: gpu
+          exactly:
+            deviceClassName: gpu.assay.dev
+            selectors:
+              - cel:
+                  expression: >-
+                    device.attributes['gpu.assay.dev'].?island.orValue('') in [${islands%,}] &&
+                    device.capacity['gpu.assay.dev'].memory.compareTo(quantity('$(value linked-memory)')) >= 0
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: $name}
+spec:
+  containers:
+    - name: main
+      image: registry.k8s.io/pause:3.10
+      resources: {claims: [{name: gpu}]}
+  resourceClaims:
+    - {name: gpu, resourceClaimTemplateName: $name}
+MANIFEST
+kubectl wait --namespace "$(value team)" --for=condition=Ready "pod/$name" --timeout=30s

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Limits every class.
+set -euo pipefail
+
+value() { kubectl get configmap lab --namespace assay-system --output "jsonpath={.data.$1}"; }
+
+kubectl apply --namespace "$(value blue)" --filename - <<MANIFEST
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: devices}
+spec:
+  hard:
+    premium.assay.dev.deviceclass.resource.k8s.io/devices: $(value premium-limit)
+    gpu.assay.dev.deviceclass.resource.k8s.io/devices: 1
+MANIFEST
