@@ -19,7 +19,7 @@ down:            ## Stop the platform
 	@assay down
 
 test: setup check   ## Check style and types, run every test
-	pytest
+	pytest $(PYTEST_OPTIONS)
 
 test-kind: setup  ## Test on clusters of containers; sets Docker and the node image up where they are missing
 	@assay doctor --provider kind --fix --yes
