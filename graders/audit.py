@@ -24,6 +24,8 @@ OpenLog = Callable[[], Iterator[BinaryIO]]
 """Opens the files of an audit log, oldest first, one at a time. Raises OSError."""
 _STAGE = "ResponseComplete"
 _EVENT_START = b'{"kind":"Event","apiVersion":"audit.k8s.io/'
+_GAP_START = b'{"kind": "Gap", "apiVersion": "assay.dev/'
+"""As `clusters.providers.kind.audit_shipper` writes it; nothing of the API server's begins so."""
 _LINE = 64 << 20
 """Far above any event: the API server takes requests up to 3 MiB."""
 _PLAIN_WORD = re.compile(r"[\w.:/@-]+", re.ASCII)
@@ -192,7 +194,7 @@ class AuditLog:
         happened to the objects that are there now: it is nobody's fault and nobody's merit.
 
         Raises:
-            AuditIncomplete: there is no log, or it cannot be read.
+            AuditIncomplete: there is no log, it cannot be read, or something of it is lost.
         """
         for event in self._all(query):
             if query.accepts(event) and not any(event.ended in period for period in self.undone):
@@ -208,8 +210,11 @@ class AuditLog:
         return tuple(filter(None, map(undone_by, self._all(TRACES))))
 
     def _all(self, query: AuditQuery) -> Iterator[AuditEvent]:
-        lines = filter(query.may_accept, self._lines())
-        return filter(None, map(parse_event, lines))
+        for line in self._lines():
+            if is_gap(line):
+                raise _gap(line)
+            if query.may_accept(line) and (event := parse_event(line)) is not None:
+                yield event
 
     def begins_at(self) -> str:
         """Return when the first event that is left happened; RFC 3339, empty where there is none.
@@ -260,6 +265,18 @@ def _complete_lines(log: BinaryIO) -> Iterator[bytes]:
             raise AuditIncomplete("The audit log of this cluster holds a line that has no end")
         else:
             return
+
+
+def is_gap(line: bytes) -> bool:
+    """Whether a line says that what stood in its place is lost."""
+    return line.startswith(_GAP_START)
+
+
+def _gap(line: bytes) -> AuditIncomplete:
+    told = json.loads(line)
+    return AuditIncomplete(
+        f"The audit log of this cluster has a gap: {told['reason']}, seen at {told['time']}"
+    )
 
 
 def parse_event(line: bytes) -> AuditEvent | None:

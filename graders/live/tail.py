@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from graders.audit import AuditEvent, parse_event
+from graders.audit import AuditEvent, is_gap, parse_event
 
 EVERY = 0.04
 """Seconds between two looks at a log."""
@@ -34,7 +34,7 @@ class News:
 
     events: tuple[AuditEvent, ...] = ()
     skipped: bool = False
-    """Whether something was left out."""
+    """Whether something was left out, or was lost before it came here."""
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
@@ -65,6 +65,7 @@ class LogTail:
         except OSError:
             return News()  # the cluster is being made, or goes
         *lines, self._rest = (self._rest + data).split(b"\n")
+        skipped = skipped or any(map(is_gap, lines))
         events = (parse_event(line) for line in lines)
         return News(tuple(event for event in events if event is not None), skipped)
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from clusters.providers.kind.audit_shipper import Shipper
 from graders.audit import AuditLog, AuditQuery, _complete_lines
 from graders.errors import AuditIncomplete
 
@@ -159,6 +160,34 @@ def test_the_actor_is_who_held_the_credential(path: Path) -> None:
     assert (found.actor, found.impersonates) == ("learner", "system:kube-scheduler")
     assert found.impersonated
     assert ids(path, actor="system:kube-scheduler") == []
+
+
+def test_a_log_that_lost_something_on_its_way_is_our_error(path: Path, tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    shipper = Shipper(str(spool), str(path.parent))
+    (spool / path.name).write_bytes(line(1) + line(2))
+    while shipper.ship():
+        pass
+    assert ids(path) == ["id-1", "id-2"]
+
+    (spool / path.name).write_bytes(line(3))  # shorter than what was taken of it
+    while shipper.ship():
+        pass
+    shipper.close()
+
+    with pytest.raises(AuditIncomplete, match="has a gap: the spool was cut, seen at 20"):
+        ids(path)
+    with pytest.raises(AuditIncomplete, match="has a gap"):
+        ids(path, resource="secrets")  # whoever it was may have touched them
+
+
+def test_a_learner_who_writes_of_a_gap_makes_none(path: Path) -> None:
+    note = {"kind": "Gap", "apiVersion": "assay.dev/v1", "reason": "none", "time": "never"}
+    text = json.dumps(note)
+    path.write_bytes(line(1, requestObject=note) + line(2, objectRef={"name": f"\n{text}\n"}))
+
+    assert ids(path) == ["id-1", "id-2"]
 
 
 def test_a_log_that_is_not_there_is_our_error(path: Path) -> None:

@@ -57,6 +57,19 @@ def test_only_what_is_appended_is_news(tmp_path: Path, follow: Follow) -> None:
     assert not end.read()
 
 
+def test_a_gap_is_news_of_something_that_was_left_out(tmp_path: Path, follow: Follow) -> None:
+    log = tmp_path / "audit.log"
+    append(log, line("old"))
+    end = follow(log)
+
+    note = {"kind": "Gap", "apiVersion": "assay.dev/v1", "reason": "cut", "time": "now"}
+    append(log, "\n" + json.dumps(note) + "\n" + line("one"))
+    news = end.read()
+
+    assert news.skipped
+    assert names(news) == ["one"]
+
+
 def test_a_line_that_is_still_being_written_waits_for_its_end(
     tmp_path: Path, follow: Follow
 ) -> None:
