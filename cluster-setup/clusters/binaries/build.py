@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections import deque
@@ -173,6 +174,7 @@ def _run(
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        process_group=0,  # with its compilers and linkers, which end with it
     ) as process:
         assert process.stderr is not None
         try:
@@ -180,7 +182,7 @@ def _run(
                 tail.append(line.rstrip())
                 yield tail[-1]
         except BaseException:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             raise
     if process.returncode != 0:
         shown = "\n".join(tail)

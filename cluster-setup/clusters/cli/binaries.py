@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -74,6 +75,7 @@ def fetch(names: tuple[str, ...], kubernetes: str, as_json: bool) -> None:
       assay binaries fetch --kubernetes 1.36
       ASSAY_BINARIES_MIRROR=http://files.example.org assay binaries fetch
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the build as after Ctrl-C
     chosen = resolver(kubernetes)
     with progress(as_json) as on_phase:
         found = chosen.resolve(names or chosen.lock.everyday, on_phase)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def build(kubernetes: str, fresh: bool, load: bool | None, as_json: bool) -> Non
       assay images build --kubernetes 1.36 --no-load
       assay images build --json | jq -r .digest
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the build as after Ctrl-C
     store = ImageStore(fresh=fresh)
     with progress(as_json) as on_phase:
         image = build_node_image(kubernetes, on_phase, store)

@@ -51,6 +51,19 @@ Path.rename = rename_or_die
 ensure_binaries(["kubectl"])
 """
 
+SLOW_GO = """#!/bin/sh
+case $1 in
+env) echo go1.99.0 ;;
+list) echo package ;;
+build)
+    sleep 600 &
+    echo $$ $! > "$PIDS.unfinished"
+    mv "$PIDS.unfinished" "$PIDS"
+    wait ;;
+esac
+"""
+"""Builds for ten minutes, by a compiler that says nothing meanwhile."""
+
 
 @pytest.fixture
 def release(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -203,6 +216,30 @@ def test_a_build_killed_in_the_middle_leaves_no_compiler_and_is_built_by_the_nex
     assert subprocess.run([str(slot.path)], capture_output=True, check=True).stderr == b"hello\n"
     assert [path.name for path in slot.staging.iterdir()] == ["lock"]
     _, alive = psutil.wait_procs(compilers, timeout=30)
+    assert not alive
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.usefixtures("cache")
+def test_a_build_and_its_compilers_end_with_the_command(
+    sent: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, pids = tmp_path / "go", tmp_path / "pids"
+    go.write_text(SLOW_GO)
+    go.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("PIDS", str(pids))
+    monkeypatch.setenv("ASSAY_BINARIES", "build")
+
+    with fetching() as process:
+        wait_until(pids.exists, "the build")
+        build = [psutil.Process(int(pid)) for pid in pids.read_text().split()]
+        process.send_signal(sent)
+        _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "assay: interrupted"
+    _, alive = psutil.wait_procs(build, timeout=30)
     assert not alive
 
 
