@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from sqlalchemy import Row
+
 from graders.ledger.tables import LIVE_STATES, AttemptRow, AttemptState
 from graders.parameters import Value
 
@@ -59,7 +61,7 @@ class Attempt:
         return {**document, "state": self.state.value}
 
     @classmethod
-    def from_row(cls, row: AttemptRow) -> Attempt:
+    def from_row(cls, row: AttemptRow | Row[Any]) -> Attempt:
         """Make an Attempt of its row."""
         values = {f.name: getattr(row, f.name) for f in fields(cls)}
         return cls(**{**values, "state": AttemptState(row.state)})

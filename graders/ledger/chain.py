@@ -10,15 +10,15 @@ The statements of people are chained the same way, apart from the reports.
 from __future__ import annotations
 
 import hashlib
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
 )
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Select, func, insert, select
 
 from graders.ledger.keys import Seal
 from graders.ledger.tables import ReportRow, StatementRow
@@ -28,32 +28,58 @@ GENESIS = "0" * 64
 Row = TypeVar("Row", ReportRow, StatementRow)
 
 
-def last_link(session: Session, table: type[Row]) -> str:
-    """Return the link that the next row of a chain refers to.
-
-    What is read after this and before `extend` still holds when `extend` succeeds: whoever
-    appended meanwhile took the place.
-    """
-    newest = select(table.link).order_by(table.number.desc()).limit(1)
-    return session.scalar(newest) or GENESIS
+def newest_link(table: type[Row]) -> Select[str]:
+    """Return the query for the link of the newest row of a chain; the first one has none before."""
+    return select(table.link).order_by(table.number.desc()).limit(1)
 
 
-def extend(session: Session, row: Row, key: Ed25519PrivateKey, previous: str) -> Seal:
-    """Put a row with id, attempt and body behind the one that ends with `previous`.
+class Chain(Generic[Row]):
+    """The chain that the rows of one table make. Safe to share between threads and processes."""
 
-    Returns:
-        The new seal.
+    def __init__(self, table: type[Row]) -> None:
+        """Read and extend the rows of `table`."""
+        self._table: type[Row] = table
+        self._newest = Seal(0, GENESIS)
 
-    Raises:
-        IntegrityError: another writer took the place.
-    """
-    row.previous = previous
-    row.link = link_of(previous, row.body)
-    row.signature = key.sign(row.link.encode("ascii"))
-    session.add(row)
-    session.flush()
-    length = session.scalar(select(func.count()).select_from(type(row))) or 0
-    return Seal(length, row.link)
+    def last_link(self, connection: Connection) -> str:
+        """Return the link that the next row refers to.
+
+        What is read after this and before `extend` still holds when `extend` succeeds: whoever
+        appended meanwhile took the place.
+        """
+        return connection.scalar(newest_link(self._table)) or GENESIS
+
+    def extend(
+        self,
+        connection: Connection,
+        values: Mapping[str, Any],
+        key: Ed25519PrivateKey,
+        previous: str,
+    ) -> Seal:
+        """Put a row with id, attempt and body behind the one that ends with `previous`.
+
+        Returns:
+            The new seal.
+
+        Raises:
+            IntegrityError: another writer took the place.
+        """
+        link = link_of(previous, values["body"])
+        signature = key.sign(link.encode("ascii"))
+        row = {**values, "previous": previous, "link": link, "signature": signature}
+        connection.execute(insert(self._table), row)
+        self._newest = Seal(self._length(connection, previous), link)
+        return self._newest
+
+    def _length(self, connection: Connection, previous: str) -> int:
+        """Return how many rows there are; counted only where others have appended.
+
+        A link stands for everything before it, so what ends with it has one length.
+        """
+        known = self._newest
+        if known.link == previous:
+            return known.length + 1
+        return connection.scalar(select(func.count()).select_from(self._table)) or 0
 
 
 def link_of(previous: str, body: bytes) -> str:

@@ -15,7 +15,7 @@ import json
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -28,6 +28,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from clusters.file_lock import locked
 from graders.ledger.errors import LedgerError
+
+_Files: TypeAlias = tuple[tuple[int, ...], ...]
 
 
 class Seal(NamedTuple):
@@ -44,6 +46,8 @@ class Keyring:
     def __init__(self, folder: Path) -> None:
         """Use `folder`, made private when it is first written to."""
         self.folder = folder
+        self._known: tuple[_Files, Ed25519PrivateKey] | None = None
+        """The key, and how the files of the pair were when it was read."""
 
     def signing_key(self) -> Ed25519PrivateKey:
         """Return the proctor's key; make it on first use.
@@ -51,6 +55,9 @@ class Keyring:
         Raises:
             LedgerError: the key file is not an Ed25519 private key.
         """
+        known = self._known
+        if known is not None and known[0] == self._files():
+            return known[1]
         path = self.folder / "proctor.pem"
         with self._locked():
             if not path.exists():
@@ -60,6 +67,7 @@ class Keyring:
                 self._write(path, pem)
             key = _read_key(path)
             self._publish(key)
+            self._known = (self._files(), key)
         return key
 
     def public_key(self) -> Ed25519PublicKey:
@@ -87,6 +95,10 @@ class Keyring:
                 document = json.dumps({"length": seal.length, "link": seal.link}).encode()
                 self._write(self._seal_path(ledger), document)
 
+    def _files(self) -> _Files:
+        """Return what tells whether the files of the pair are those that were there before."""
+        return tuple(_state(self.folder / name) for name in ("proctor.pem", "proctor.pub.pem"))
+
     def _seal_path(self, ledger: str) -> Path:
         name = hashlib.sha256(ledger.encode()).hexdigest()[:12]
         return self.folder / f"ledger-{name}.seal"
@@ -108,6 +120,14 @@ class Keyring:
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self.folder / ".lock")
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _public_pem(key: Ed25519PrivateKey) -> bytes:

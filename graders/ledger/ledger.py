@@ -8,14 +8,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from clusters.database import Sessions, connect, database_url, migrate
 from clusters.errors import NotFound
 from clusters.home import home
 from graders.ledger.attempt import Attempt
-from graders.ledger.chain import extend, last_link
+from graders.ledger.chain import GENESIS, Chain, newest_link
 from graders.ledger.effective import passed_at
 from graders.ledger.errors import LedgerError
 from graders.ledger.keys import Keyring, Seal
@@ -43,6 +43,15 @@ from graders.report import Report
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _STATEMENTS = "#statements"
 """Tells the seal of the statements from that of the reports."""
+
+
+_ATTEMPT = select(AttemptRow.__table__).where(AttemptRow.id == bindparam("id"))
+_BEFORE_REPORT = select(
+    select(ReportRow.body).where(ReportRow.id == bindparam("id")).scalar_subquery(),
+    select(AttemptRow.id).where(AttemptRow.id == bindparam("attempt")).scalar_subquery(),
+    newest_link(ReportRow).scalar_subquery(),
+)
+"""The report if it is there already, its attempt if that is, and the link that goes before it."""
 
 
 def open_ledger(url: str | None = None, keys: Path | None = None) -> Ledger:
@@ -81,6 +90,7 @@ class Ledger:
         self._keyring = keyring
         self._sealing = Sealing(keyring)
         self._sessions = Sessions(engine)
+        self._chain = Chain(ReportRow)
         self._url = engine.url.render_as_string(hide_password=True)
         self._statements = StatementBook(self._sessions, keyring, self._url + _STATEMENTS)
 
@@ -113,11 +123,11 @@ class Ledger:
         Raises:
             NotFound: there is none with this id.
         """
-        with self._sessions.reading() as session:
-            row = session.get(AttemptRow, id)
-            if row is None:
-                raise NotFound(_no_attempt(id))
-            return Attempt.from_row(row)
+        with self._sessions.looking_up() as connection:
+            row = connection.execute(_ATTEMPT, {"id": id}).one_or_none()
+        if row is None:
+            raise NotFound(_no_attempt(id))
+        return Attempt.from_row(row)
 
     def rendered_lab(self, attempt: str) -> dict[str, Any] | None:
         """Return the filled-in files that were kept with an attempt, None where none were."""
@@ -198,20 +208,19 @@ class Ledger:
 
     def _extend(self, report: Report, body: bytes) -> Seal | None:
         key = self._keyring.signing_key()
-        with self._sessions.writing() as session:
-            stored = session.scalar(select(ReportRow.body).where(ReportRow.id == report.id))
-            if stored is not None:
+        about = {"id": report.id, "attempt": report.attempt}
+        with self._sessions.executing() as connection:
+            stored, attempt, previous = connection.execute(_BEFORE_REPORT, about).one()
+            if stored:
                 if stored != body:
                     raise LedgerError(f"another report with the id {report.id} is in the ledger")
                 return None
-            known = select(AttemptRow.id).where(AttemptRow.id == report.attempt)
-            if session.scalar(known) is None:
+            if attempt is None:
                 raise NotFound(_no_attempt(report.attempt))
-            row = ReportRow(
-                id=report.id, attempt=report.attempt, body=body, evidence=report.evidence
-            )
-            seal = extend(session, row, key, last_link(session, ReportRow))
-            session.add_all(verdicts_of(report))
+            row = {**about, "body": body, "evidence": report.evidence}
+            seal = self._chain.extend(connection, row, key, previous or GENESIS)
+            if verdicts := verdicts_of(report):
+                connection.execute(insert(VerdictRow), verdicts)
             return seal
 
     def named_evidence(self, digests: Collection[str]) -> set[str]:

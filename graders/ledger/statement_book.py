@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from clusters.database import Sessions
 from clusters.errors import NotFound
 from graders.ledger.attempt import Attempt
-from graders.ledger.chain import extend, last_link
+from graders.ledger.chain import Chain
 from graders.ledger.errors import LedgerError
 from graders.ledger.keys import Keyring
 from graders.ledger.statements import (
@@ -42,6 +42,7 @@ class StatementBook:
         self._sessions = sessions
         self._keyring = keyring
         self._seal_name = seal_name
+        self._chain = Chain(StatementRow)
 
     def override(self, attempt: Attempt, **said: Any) -> Override:
         """Append an override."""
@@ -124,19 +125,15 @@ class StatementBook:
             try:
                 key = self._keyring.signing_key()
                 with self._sessions.writing() as session:
-                    previous = last_link(session, StatementRow)
+                    previous = self._chain.last_link(session.connection())
                     statement = write(session)
-                    seal = extend(
-                        session,
-                        StatementRow(
-                            id=statement.id,
-                            attempt=statement.attempt,
-                            answers=getattr(statement, "appeal", None),
-                            body=statement.canonical(),
-                        ),
-                        key,
-                        previous,
-                    )
+                    row = {
+                        "id": statement.id,
+                        "attempt": statement.attempt,
+                        "answers": getattr(statement, "appeal", None),
+                        "body": statement.canonical(),
+                    }
+                    seal = self._chain.extend(session.connection(), row, key, previous)
             except IntegrityError:
                 continue  # another writer took our place in the chain
             self._keyring.advance_seal(self._seal_name, seal)

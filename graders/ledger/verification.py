@@ -17,21 +17,22 @@ from graders.ledger.statements import read_statement
 from graders.ledger.tables import AttemptRow, ReportRow, StatementRow, VerdictRow
 from graders.report import Report
 
+_SAID = ("report", "attempt", "task", "outcome", "message", "at", "regrade_of")
 _NOUNS: dict[type, str] = {ReportRow: "report", StatementRow: "statement"}
 
 
-def verdicts_of(report: Report) -> list[VerdictRow]:
-    """Return the rows that repeat the results of a report for queries."""
+def verdicts_of(report: Report) -> list[dict[str, str]]:
+    """Return the rows of verdicts that repeat the results of a report for queries."""
     return [
-        VerdictRow(
-            report=report.id,
-            attempt=report.attempt,
-            task=result.task,
-            outcome=result.outcome.value,
-            message=result.message,
-            at=report.finished_at,
-            regrade_of=report.regrade_of,
-        )
+        {
+            "report": report.id,
+            "attempt": report.attempt,
+            "task": result.task,
+            "outcome": result.outcome.value,
+            "message": result.message,
+            "at": report.finished_at,
+            "regrade_of": report.regrade_of,
+        }
         for result in report.results
     ]
 
@@ -93,7 +94,7 @@ def _content_problems(session: Session, rows: Iterable[ReportRow]) -> Iterator[s
             yield f"{_name(row)}: its attempt names another learner or lab"
         if row.evidence != report.evidence:
             yield f"{_name(row)}: is filed with other evidence"
-        if _said(verdicts_of(report)) != _said(verdicts.pop(row.id, [])):
+        if verdicts_of(report) != [_said(verdict) for verdict in verdicts.pop(row.id, [])]:
             yield f"{_name(row)}: its verdicts were changed"
     for report_id in verdicts:
         yield f"report {report_id}: has verdicts but is not in the ledger"
@@ -115,10 +116,8 @@ def _statement_problems(session: Session, rows: Iterable[StatementRow]) -> Itera
             yield f"{_name(row)}: its attempt names another learner or lab"
 
 
-def _said(verdicts: Iterable[VerdictRow]) -> list[tuple[str, ...]]:
-    return [
-        (v.report, v.attempt, v.task, v.outcome, v.message, v.at, v.regrade_of) for v in verdicts
-    ]
+def _said(verdict: VerdictRow) -> dict[str, str]:
+    return {name: getattr(verdict, name) for name in _SAID}
 
 
 def _name(row: ReportRow | StatementRow) -> str:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import Row
+
 from clusters.broker.tables import LeaseRow
 
 
@@ -56,7 +58,7 @@ class Lease:
         return {**asdict(self), "state": self.state.value}
 
     @classmethod
-    def from_row(cls, row: LeaseRow) -> Lease:
+    def from_row(cls, row: LeaseRow | Row[Any]) -> Lease:
         """Make a Lease of its row."""
         return cls(**{f.name: getattr(row, f.name) for f in fields(cls)})
 

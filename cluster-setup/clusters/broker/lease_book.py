@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from clusters.broker.lease import Lease, moment, stamp
 from clusters.broker.tables import EndedLeaseRow, LeaseRow
@@ -14,6 +14,7 @@ from clusters.errors import NotFound
 
 REMEMBERED = 200
 """Of the leases that ended, how many are remembered."""
+_OF_OWNER = select(LeaseRow.__table__).where(LeaseRow.owner == bindparam("owner"))
 
 
 class LeaseBook:
@@ -40,9 +41,9 @@ class LeaseBook:
 
     def of(self, owner: str) -> Lease | None:
         """Return the lease of an owner; None where there is none."""
-        with self._sessions.reading() as session:
-            row = session.scalar(select(LeaseRow).where(LeaseRow.owner == owner))
-            return None if row is None else Lease.from_row(row)
+        with self._sessions.looking_up() as connection:
+            row = connection.execute(_OF_OWNER, {"owner": owner}).one_or_none()
+        return None if row is None else Lease.from_row(row)
 
     def change(self, owner: str, **changes: Any) -> Lease:
         """Set fields of a lease and return it as it is afterwards.

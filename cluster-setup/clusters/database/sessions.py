@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ class Sessions:
     def __init__(self, engine: Engine) -> None:
         """Use an engine whose tables are up to date."""
         self.engine = engine
+        self._reader = engine.execution_options(**READ_ONLY)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -38,8 +39,23 @@ class Sessions:
         Raises:
             DatabaseError: the database is away or damaged.
         """
-        with self._explained(), Session(self.engine.execution_options(**READ_ONLY)) as session:
+        with self._explained(), Session(self._reader) as session:
             yield session
+
+    @contextmanager
+    def executing(self) -> Iterator[Connection]:
+        """Open a transaction that may write, for statements without mapped objects.
+
+        What every check does is done so: it takes a quarter of the time. Raises like `writing`.
+        """
+        with self._explained(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def looking_up(self) -> Iterator[Connection]:
+        """Open a transaction that only reads, without mapped objects; raises like `reading`."""
+        with self._explained(), self._reader.connect() as connection:
+            yield connection
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

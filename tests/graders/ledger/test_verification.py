@@ -105,6 +105,21 @@ def test_an_attempt_given_to_another_learner_is_found(
     assert sum("names another learner" in p for p in ledger.verify()) == 3
 
 
+def test_writers_who_take_turns_seal_all_that_was_written(
+    place: Any, ledger: Ledger, attempt: Attempt, a_report: AReport
+) -> None:
+    other = place.open()
+    for writer in (ledger, ledger, other, other, ledger):
+        writer.append(a_report(attempt, one="failed"))
+        writer.verify()  # waits for the seal
+    other.close()
+
+    intrude(ledger, "DELETE FROM verdicts")
+    intrude(ledger, "DELETE FROM reports WHERE number > 1")
+
+    assert "4 of 5 reports were removed" in ledger.verify()
+
+
 def test_a_report_that_is_none_is_found(ledger: Ledger, reports: list[Report]) -> None:
     intrude(ledger, "UPDATE reports SET body = :body WHERE number = 2", body=b"{}")
 
@@ -122,10 +137,10 @@ def test_a_body_stored_as_text_is_read_like_any_other(
 
     problems = ledger.verify()
 
-    assert not any("report 1" in p for p in problems), "the same text is the same report"
+    assert not any("report 1 (" in p for p in problems), "the same text is the same report"
     for number in (2, 3):
-        assert any(f"report {number}" in p and "after it was signed" in p for p in problems)
-        assert any(f"report {number}" in p and "is not a report" in p for p in problems)
+        assert any(f"report {number} (" in p and "after it was signed" in p for p in problems)
+        assert any(f"report {number} (" in p and "is not a report" in p for p in problems)
 
 
 def test_the_key_is_private_and_stays_the_same(tmp_path: Path) -> None:
@@ -136,6 +151,29 @@ def test_the_key_is_private_and_stays_the_same(tmp_path: Path) -> None:
     assert first == again
     for path, mode in [("keys", 0o700), ("keys/proctor.pem", 0o600)]:
         assert stat.S_IMODE((tmp_path / path).stat().st_mode) == mode
+
+
+def test_a_key_that_is_exchanged_is_used_from_then_on(tmp_path: Path) -> None:
+    keyring, other = Keyring(tmp_path / "ours"), Keyring(tmp_path / "others")
+    before = keyring.signing_key()
+    wanted = other.signing_key().private_bytes_raw()
+    assert keyring.signing_key() is before, "it is read once"
+
+    (tmp_path / "others/proctor.pem").rename(tmp_path / "ours/proctor.pem")
+
+    assert keyring.signing_key().private_bytes_raw() == wanted
+    published = (tmp_path / "ours/proctor.pub.pem").read_bytes()
+    assert published == (tmp_path / "others/proctor.pub.pem").read_bytes()
+
+
+def test_a_public_key_that_was_removed_is_published_again(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path)
+    keyring.signing_key()
+    (tmp_path / "proctor.pub.pem").unlink()
+
+    keyring.signing_key()
+
+    assert (tmp_path / "proctor.pub.pem").read_text() == keyring.public_key_pem()
 
 
 def test_a_key_half_written_by_a_killed_process_is_made_again(tmp_path: Path) -> None:
