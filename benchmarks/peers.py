@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -143,7 +144,7 @@ class Kwokctl(Peer):
     def prepare(self, api: httpx.Client) -> None:
         """Add the nodes, the devices and their class."""
         inventory = default_inventory()
-        for node in node_objects(inventory, "v1.37.2"):
+        for node in node_objects(inventory, "v1.37.2", datetime.now(UTC)):
             api.post("/api/v1/nodes", json=node).raise_for_status()
         resources = "/apis/resource.k8s.io/v1"
         for devices in resource_slices(inventory, "bench"):

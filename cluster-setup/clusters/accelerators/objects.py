@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from clusters.accelerators.devices import PARTITION, WHOLE
@@ -10,15 +11,36 @@ from clusters.inventory import Inventory, InventoryNode
 PODS_PER_NODE = 110
 """What a kubelet allows where nobody says otherwise."""
 
+_CONDITIONS = (
+    ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+    (
+        "MemoryPressure",
+        "False",
+        "KubeletHasSufficientMemory",
+        "kubelet has sufficient memory available",
+    ),
+    ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    ("NetworkUnavailable", "False", "RouteCreated", "RouteController created a route"),
+)
+"""Type, status, reason and message of what a kubelet would report; kwok repeats the same."""
 
-def node_objects(inventory: Inventory, kubernetes: str) -> list[dict[str, Any]]:
+
+def node_objects(inventory: Inventory, kubernetes: str, at: datetime) -> list[dict[str, Any]]:
     """Return a simulated Node for each node of the inventory.
+
+    Each has from the beginning what its kubelet and the controllers would add, in half a dozen
+    changes that get into each other's way: conditions, labels of old, the age of cached objects.
 
     Args:
         inventory: the nodes.
         kubernetes: version that the nodes report, for example `v1.37.2`.
+        at: when they report to be ready.
     """
-    return [_node(node, position, kubernetes) for position, node in enumerate(inventory.nodes)]
+    said = at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return [
+        _node(node, position, kubernetes, said) for position, node in enumerate(inventory.nodes)
+    ]
 
 
 def device_classes(inventory: Inventory) -> list[dict[str, Any]]:
@@ -51,14 +73,17 @@ def _device_class(name: str, expression: str, resource: str | None = None) -> di
     }
 
 
-def _node(node: InventoryNode, position: int, kubernetes: str) -> dict[str, Any]:
+def _node(node: InventoryNode, position: int, kubernetes: str, said: str) -> dict[str, Any]:
     resources = {"cpu": node.cpu, "memory": node.memory, "pods": str(PODS_PER_NODE)}
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {
             "name": node.name,
+            "annotations": {"node.alpha.kubernetes.io/ttl": "0"},
             "labels": {
+                "beta.kubernetes.io/arch": "amd64",
+                "beta.kubernetes.io/os": "linux",
                 "kubernetes.io/arch": "amd64",
                 "kubernetes.io/hostname": node.name,
                 "kubernetes.io/os": "linux",
@@ -74,6 +99,7 @@ def _node(node: InventoryNode, position: int, kubernetes: str) -> dict[str, Any]
             ],
             "capacity": resources,
             "allocatable": resources,
+            "conditions": [_condition(*about, said) for about in _CONDITIONS],
             "nodeInfo": {
                 "architecture": "amd64",
                 "bootID": "",
@@ -87,4 +113,15 @@ def _node(node: InventoryNode, position: int, kubernetes: str) -> dict[str, Any]
                 "systemUUID": "",
             },
         },
+    }
+
+
+def _condition(kind: str, status: str, reason: str, message: str, said: str) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastHeartbeatTime": said,
+        "lastTransitionTime": said,
     }

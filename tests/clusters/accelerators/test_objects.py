@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from clusters.accelerators import device_classes, device_uuid, node_objects, resource_slices
 from clusters.inventory import Inventory, default_inventory, parse_inventory
 
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MIXED = parse_inventory(
     {
         "driver": "gpu.example.com",
@@ -61,7 +63,7 @@ def test_devices_are_spread_evenly_over_numa_nodes() -> None:
 
 
 def test_a_node_without_devices_has_no_slice_but_is_a_node() -> None:
-    assert [node["metadata"]["name"] for node in node_objects(MIXED, "v1.37.2")] == [
+    assert [node["metadata"]["name"] for node in node_objects(MIXED, "v1.37.2", NOON)] == [
         "mixed",
         "bare",
     ]
@@ -98,9 +100,20 @@ def test_the_class_selects_the_devices_of_the_driver() -> None:
 
 
 def test_nodes_have_their_labels_and_addresses_of_their_own() -> None:
-    mixed, bare = node_objects(MIXED, "v1.37.2")
+    mixed, bare = node_objects(MIXED, "v1.37.2", NOON)
 
     assert mixed["metadata"]["labels"]["zone"] == "a"
     assert mixed["metadata"]["labels"]["kubernetes.io/hostname"] == "mixed"
     assert mixed["status"]["addresses"] != bare["status"]["addresses"]
     assert mixed["spec"]["podCIDR"] != bare["spec"]["podCIDR"]
+
+
+def test_nodes_come_as_their_kubelet_and_the_controllers_would_leave_them() -> None:
+    for node in node_objects(MIXED, "v1.37.2", NOON):
+        conditions = {one["type"]: one for one in node["status"]["conditions"]}
+        labels = node["metadata"]["labels"]
+
+        assert conditions["Ready"]["status"] == "True"
+        assert conditions["Ready"]["lastTransitionTime"] == "2026-11-23T12:00:00Z"
+        assert {one["status"] for name, one in conditions.items() if name != "Ready"} == {"False"}
+        assert labels["beta.kubernetes.io/os"] == labels["kubernetes.io/os"]

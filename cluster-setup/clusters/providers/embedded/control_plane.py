@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from clusters.providers.embedded.processes import Running
 START_SECONDS = 90.0
 """How long a component may take until it answers; a loaded laptop takes about ten."""
 _POLL_SECONDS = 0.02
+_NODE_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _POD = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -159,7 +161,7 @@ class ControlPlane:
         """Start the simulation of nodes."""
         if "kwok" not in self._running:
             # A new kwok would leave Pods alone until the Leases of the one that died run out.
-            api.try_to_clear("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
+            api.try_to_clear(_NODE_LEASES)
         self._start(components.kwok(networked=self._record.networked))
 
     def start_controllers(self, api: ApiServer) -> None:
@@ -174,7 +176,7 @@ class ControlPlane:
     def add_accelerators(self, api: ApiServer, inventory: Inventory) -> None:
         """Create the nodes, their devices and the class of the devices, many at a time."""
         resources = "/apis/resource.k8s.io/v1"
-        nodes = node_objects(inventory, self._record.kubernetes)
+        nodes = node_objects(inventory, self._record.kubernetes, datetime.now(UTC))
         slices = resource_slices(inventory, self._record.name)
         api.ensure_all(
             [
@@ -206,12 +208,16 @@ class ControlPlane:
         self._wait("kube-controller-manager", lambda: api.has(account))
 
     def wait_for_nodes(self, api: ApiServer) -> None:
-        """Wait until every node can be given Pods: controllers and simulation work."""
+        """Wait until every node can be given Pods: controllers and simulation work.
+
+        The simulation works a node's Pods once it holds the Lease of the node.
+        """
         nodes = "/api/v1/nodes"
-        self._wait("kwok", lambda: all(map(_is_ready, api.get(nodes)["items"])))
         self._wait(
-            "kube-controller-manager", lambda: not any(map(_taints, api.get(nodes)["items"]))
+            "kube-controller-manager", lambda: all(map(_takes_pods, api.get(nodes)["items"]))
         )
+        wanted = set(components.nodes_of(self._record))
+        self._wait("kwok", lambda: wanted <= set(map(_name, api.get(_NODE_LEASES)["items"])))
 
     @property
     def addons(self) -> HostAddOns:
@@ -322,12 +328,12 @@ class ControlPlane:
         )
 
 
-def _is_ready(node: dict[str, Any]) -> bool:
+def _takes_pods(node: dict[str, Any]) -> bool:
+    """Say whether a node is ready, and the controller-manager took the first taint off."""
     conditions = node["status"].get("conditions", [])
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return ready and not node["spec"].get("taints")
 
 
-def _taints(node: dict[str, Any]) -> list[Any]:
-    """Return what keeps Pods away; the controller-manager takes the first taint off."""
-    taints: list[Any] = node["spec"].get("taints", [])
-    return taints
+def _name(obj: dict[str, Any]) -> str:
+    return str(obj["metadata"]["name"])
