@@ -3,6 +3,7 @@ r"""What clusters cost: how fast they come, what they take, how many fit, beside
 \b
 python benchmarks/clusters.py
 python benchmarks/clusters.py --only fleet --only held --json > clusters.json
+python benchmarks/clusters.py --only held --held 6
 python benchmarks/clusters.py --quick
 
 Every figure is taken in this run, on this machine, with real clusters in an installation of its
@@ -20,7 +21,7 @@ import time
 import click
 import psutil
 
-from benchmarks.grading_rows import Measure, Row, exit_code, to_table
+from benchmarks.grading_rows import Row, exit_code, to_table
 from clusters.cli.output import err, out, print_json
 
 SECTIONS = {
@@ -39,15 +40,20 @@ SECTIONS = {
     type=click.Choice(list(SECTIONS)),
     help="Only this section; several times.",
 )
+@click.option(
+    "--held",
+    type=click.IntRange(1),
+    help="How many clusters `held` makes; as many as the memory ought to hold without it.",
+)
 @click.option("--quick", is_flag=True, help="A few samples only, to see that it works.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def main(only: tuple[str, ...], quick: bool, as_json: bool) -> None:
+def main(only: tuple[str, ...], held: int | None, quick: bool, as_json: bool) -> None:
     """Measure the sections, one after the other."""
     rows: list[Row] = []
     for name in [name for name in SECTIONS if name in only or not only]:
         began = time.monotonic()
-        measure: Measure = importlib.import_module(SECTIONS[name]).measure
-        rows += measure(quick)
+        options = {"wanted": held} if name == "held" and held else {}
+        rows += importlib.import_module(SECTIONS[name]).measure(quick, **options)
         err.print(f"{name}: {time.monotonic() - began:.0f} s")
     print_json(report(rows)) if as_json else out.print(to_table(rows))
     raise SystemExit(exit_code(rows))

@@ -25,13 +25,19 @@ _OF = 24 << 30
 SOON = 1.0
 """Seconds in which every cluster has to answer."""
 SETTLE_SECONDS = 30.0
+MAKE_SECONDS = 900.0
+"""After so long no more are begun; sixty take five minutes on two cores that do nothing else."""
 _AT_ONCE = 2
 
 
-def measure(quick: bool = False) -> list[Row]:
-    """Make clusters until there are enough or no room is left, and ask each of them."""
-    total = psutil.virtual_memory().total
-    wanted = 3 if quick else max(1, round(WANTED * min(1.0, total / _OF)))
+def measure(quick: bool = False, wanted: int = 0) -> list[Row]:
+    """Make clusters until there are enough, no room is left or time is over, and ask each of them.
+
+    Args:
+        quick: three are enough, and nothing is waited for.
+        wanted: so many are enough; 0 means as many as this machine ought to hold.
+    """
+    wanted = wanted or (3 if quick else ought_to_hold())
     with installation() as attempts:
         began = time.monotonic()
         made = make(attempts, wanted)
@@ -43,7 +49,7 @@ def measure(quick: bool = False) -> list[Row]:
         memory = [memory_mib(cluster) for cluster in clusters]
         limit, left = attempts.broker.limit(clusters), memory_now().available / MIB
         soon = sum(1 for seconds in times if seconds <= SOON)
-        note = f"{made} were made in {took:.0f} s; {left:,.0f} MiB are left"
+        note = f"{made} of {wanted} were made in {took:.0f} s; {left:,.0f} MiB are left"
         target = Target(float(wanted), Bound.AT_LEAST)
         return [
             Row(
@@ -61,10 +67,24 @@ def measure(quick: bool = False) -> list[Row]:
         ]
 
 
-def make(attempts: Attempts, wanted: int) -> int:
-    """Make clusters, two at a time, as long as the broker's rule finds room; return how many."""
+def ought_to_hold() -> int:
+    """Return how many clusters a machine of this memory is to hold."""
+    return max(1, round(WANTED * min(1.0, psutil.virtual_memory().total / _OF)))
+
+
+def make(attempts: Attempts, wanted: int, seconds: float = MAKE_SECONDS) -> int:
+    """Make clusters, two at a time, while the broker's rule finds room; return how many.
+
+    Args:
+        attempts: of the installation.
+        wanted: how many are enough.
+        seconds: after so long no more are begun.
+    """
+    deadline = time.monotonic() + seconds
 
     def one(number: int) -> bool:
+        if time.monotonic() > deadline:
+            return False
         clusters = attempts.provider.list()
         if len(clusters) >= attempts.broker.limit(clusters):
             return False

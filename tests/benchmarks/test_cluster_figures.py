@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from benchmarks import clusters_fleet, clusters_held, clusters_kind, clusters_st
 from benchmarks.cluster_figures import SECTIONS, report
 from benchmarks.grading_rows import Row, exit_code
 from clusters.errors import NotFound
+from clusters.spec import ClusterSpec
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -71,3 +74,32 @@ def test_a_quick_run_of_clusters_held_at_once_counts_those_that_answer() -> None
     assert rows[0].samples == 3
     assert 0 <= rows[0].value <= 3
     assert rows[1].value > 0
+
+
+@pytest.mark.cluster
+def test_as_many_clusters_are_held_as_one_asks_for() -> None:
+    answered, *_ = clusters_held.measure(quick=True, wanted=2)
+
+    assert (answered.value, answered.samples) == (2, 2)
+    assert answered.note.startswith("2 of 2 were made in ")
+
+
+def test_when_time_is_over_no_more_are_begun() -> None:
+    began: list[str] = []
+
+    class Provider:
+        def list(self) -> list[object]:
+            return []
+
+        def create(self, spec: ClusterSpec) -> None:
+            began.append(spec.name)
+
+    class Broker:
+        def limit(self, clusters: list[object]) -> int:
+            return 1000
+
+    attempts: Any = SimpleNamespace(provider=Provider(), broker=Broker())
+
+    assert clusters_held.make(attempts, 4, seconds=60) == 4
+    assert clusters_held.make(attempts, 4, seconds=-1) == 0
+    assert len(began) == 4
