@@ -29,6 +29,7 @@ from clusters.providers.embedded.logs import last_words
 from clusters.providers.embedded.namespaces import Walls, walls_of
 from clusters.providers.embedded.ports import shared_listener
 from clusters.providers.embedded.processes import Running
+from clusters.providers.embedded.timer_slack import timer_slack
 
 START_SECONDS = 90.0
 """How long a component may take until it answers; a loaded laptop takes about ten."""
@@ -272,14 +273,15 @@ class ControlPlane:
         self, command: ComponentCommand, program: Sequence[str], descriptors: Sequence[int] = ()
     ) -> None:
         try:
-            self._started[command.name] = processes.start_detached(
-                command.name,
-                [*program, *command.arguments],
-                self._folder.path,
-                self._folder.log(command.name),
-                command.environment,
-                descriptors,
-            )
+            with timer_slack(command.slack):
+                self._started[command.name] = processes.start_detached(
+                    command.name,
+                    [*program, *command.arguments],
+                    self._folder.path,
+                    self._folder.log(command.name),
+                    command.environment,
+                    descriptors,
+                )
         except psutil.NoSuchProcess:
             raise self._death(command.name) from None
 
