@@ -7,6 +7,7 @@ else, and no address or name comes from the worker.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import socket
 import threading
@@ -22,7 +23,7 @@ from graders.workers.channel import Channel, ChannelClosed, Message
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0
 _READINGS = 16
-"""Readings of the audit log that one worker has open at once."""
+"""Readings of the audit log that one worker has open at once; the oldest is given up for more."""
 
 
 class Host:
@@ -38,7 +39,9 @@ class Host:
         address = urlsplit(server)
         self._address = (address.hostname or "", address.port or 443)
         self._audit_log = audit_log
-        self._readings: list[Iterator[BinaryIO]] = []
+        self._readings: dict[int, Iterator[BinaryIO]] = {}
+        """By number; whoever reads may begin another reading before the end of one."""
+        self._numbers = itertools.count()
         self._channel, self.worker_end = Channel.pair()
 
     def connect(self) -> socket.socket | None:
@@ -84,7 +87,7 @@ class Host:
                 case {"do": "audit"}:
                     self._channel.send({"reading": self._begin_reading()})
                 case {"do": "next", "reading": int(number)}:
-                    self._send_next(self._readings[number])
+                    self._send_next(number)
                 case _:
                     raise ValueError("no question")
         except ChannelClosed:
@@ -101,13 +104,16 @@ class Host:
     def _begin_reading(self) -> int:
         if self._audit_log is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        if len(self._readings) == _READINGS:
-            self._readings.clear()
-        self._readings.append(open_log(self._audit_log))
-        return len(self._readings) - 1
+        if len(self._readings) == _READINGS:  # most were left before their end
+            del self._readings[min(self._readings)]
+        number = next(self._numbers)
+        self._readings[number] = open_log(self._audit_log)
+        return number
 
-    def _send_next(self, reading: Iterator[BinaryIO]) -> None:
-        file = next(reading, None)
+    def _send_next(self, number: int) -> None:
+        file = next(self._readings[number], None)
+        if file is None:
+            del self._readings[number]
         self._channel.send({}, [] if file is None else [file.fileno()])
 
 
