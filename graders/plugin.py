@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -108,6 +108,7 @@ class ChecksPlugin:
         """Remember which check is whose."""
         if isinstance(item, pytest.Function):
             self._checks[getattr(item.function, TASK_ATTRIBUTE)].append(item)
+            item.location  # noqa: B018  # found out once, and not by each worker anew
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Remember files that could not be loaded, or that skip themselves."""
@@ -159,12 +160,21 @@ class ChecksPlugin:
             guarding.require_intact(cluster, safeguards, records)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """Remember how set-up, call and tear-down ended."""
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> pytest.TestReport:
+        """Remember how set-up, call and tear-down ended.
+
+        Pytest is told whether it went well and no more: it would read and parse the file of the
+        check to show where it failed, which takes longer than most checks, and nobody sees that.
+        """
         if self._run is not None:
             self._run.phases[call.when] = call
         if call.excinfo is not None and not isinstance(call.excinfo.value, AssertionError):
             _tell_operators(f"{item.name}, {call.when}:\n{explain.trace(call.excinfo.value)}")
+        assert call.when != "collect"
+        outcome: Literal["passed", "failed"] = "passed" if call.excinfo is None else "failed"
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when)
 
     def _check(self, task: OrderedTask) -> CheckResult:
         if problem := self._problem_of(task):

@@ -16,38 +16,51 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False)
 
 
 class Told:
-    """The objects of a bundle by name; what is taken out is a copy, for a check may change it."""
+    """The objects of a bundle by name; a check may change what is taken out, for itself only."""
 
     def __init__(self, objects: Mapping[str, Any], *, redacted: bool = True) -> None:
-        """Take things out of `objects`; `redacted` says whether marks of secrets may be there."""
+        """Take things out of `objects`, which nobody else uses from now on.
+
+        Args:
+            objects: what was said, by name.
+            redacted: whether marks of secrets may be there.
+        """
         self._objects = objects
         self._redacted = redacted
-        self._copies: dict[str, bytes] = {}
+        self._given: dict[str, bytes] = {}
+        """Of what was taken out itself: how it was before."""
         self._marked: dict[str, str] = {}
         self._kinds: dict[str, Kinds] = {}
         self._events: dict[str, AuditEvent] = {}
 
     def as_read(self, ref: str) -> Any:
         """Return a thing as it is in the bundle; nobody may change it."""
+        if (packed := self._given.get(ref)) is not None:
+            return marshal.loads(packed)
         return self._objects[ref]
 
     def copy(self, ref: str) -> Any:
-        """Return a copy of a thing, with what stands for its secrets."""
-        if (packed := self._copies.get(ref)) is not None:
+        """Return a thing, with what stands for its secrets; the caller may change it."""
+        if (packed := self._given.get(ref)) is not None:
             return marshal.loads(packed)
-        if ref not in self._marked:
-            text = _COMPACT.encode(self._objects[ref]) if self._redacted else ""
-            if MARK not in text:
-                self._copies[ref] = marshal.dumps(self._objects[ref])
-                return marshal.loads(self._copies[ref])
-            self._marked[ref] = text
+        if not self._is_marked(ref):
+            self._given[ref] = marshal.dumps(self._objects[ref])
+            return self._objects[ref]
         return json.loads(self._marked[ref], object_hook=restored)
 
     def event(self, ref: str) -> AuditEvent:
         """Return an event of the audit log; the same one each time, as nobody may change it."""
         if ref not in self._events:
-            self._events[ref] = AuditEvent(**self.copy(ref))
+            whole = self.copy(ref) if self._is_marked(ref) else self._objects[ref]
+            self._events[ref] = AuditEvent(**whole)
         return self._events[ref]
+
+    def _is_marked(self, ref: str) -> bool:
+        """Whether there are marks of secrets in a thing."""
+        if self._redacted and ref not in self._marked:
+            text = _COMPACT.encode(self._objects[ref])
+            self._marked[ref] = text if MARK in text else ""
+        return bool(self._marked.get(ref))
 
     def kinds(self, ref: str) -> Kinds:
         """Return the kinds that were served."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -226,7 +227,7 @@ def run_recorded(check: Check, fake: FakeCluster) -> Took:
 
 
 def run_again(check: Check, recorded: Mapping[str, Any]) -> Again:
-    replay = Replay(recorded, Told(recorded["objects"]))
+    replay = Replay(recorded, Told(copy.deepcopy(recorded["objects"])))
     with replayed_view(replay) as view:
         return Again(outcome_of(check, view), replay.lacking)
 

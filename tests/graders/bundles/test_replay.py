@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graders import timing
+from graders.bundles.told import Told
 from graders.checks import expect
 from graders.timing import Mode, Timing
 from graders.view import ClusterView
@@ -256,3 +257,12 @@ def test_a_million_looks_at_the_clock_do_not_fill_the_evidence(
     assert len(took.recorded["moments"]) == 5000
     assert took.recorded["dropped"]["steps"] == 15_000
     assert judge(check, took.recorded).outcome == took.outcome
+
+
+def test_what_was_said_stays_whatever_is_done_to_what_is_taken_out() -> None:
+    told = Told({"a": {"items": [1]}})
+
+    told.copy("a")["items"].append(2)
+    told.copy("a")["items"].append(3)
+
+    assert told.copy("a") == told.as_read("a") == {"items": [1]}

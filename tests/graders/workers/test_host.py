@@ -1,4 +1,4 @@
-"""What a worker may ask of its runner: the audit log, read as often and as oddly as a check likes."""
+"""What a worker may ask of its runner: the audit log, as often and as oddly as it likes."""
 
 from __future__ import annotations
 
