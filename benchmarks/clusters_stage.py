@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,15 +47,18 @@ def installation() -> Iterator[Attempts]:
 
 
 def fill_pool(attempts: Attempts, size: int) -> None:
-    """Make clusters that wait ready, all of them frozen."""
+    """Make clusters that wait ready, all of them frozen as the reconciler would."""
+    pool = attempts.broker.pool
     attempts.broker.plans = lambda: [PoolPlan(min=size, max=size)]
     while refill(attempts.broker):
         pass
     attempts.broker.plans = list
-    waiting = attempts.broker.pool.members(attempts.provider.list())
+    waiting = pool.members(attempts.provider.list())
     if len(waiting) < size:
         raise RuntimeError(f"there is room for {len(waiting)} clusters only, not for {size}")
     for member in waiting:
+        while not pool.is_idle(member):  # its controllers still work
+            time.sleep(0.2)
         attempts.broker.freeze(member.name)
 
 

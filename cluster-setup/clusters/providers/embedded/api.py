@@ -18,8 +18,9 @@ TIMEOUT = 10.0
 """Seconds for one answer."""
 _GOOD = ("Available", "Established", "Ready")
 """Conditions by which objects say that what they stand for works."""
-_AT_ONCE = 4
-"""Requests under way at the same time, where there are many."""
+_AT_ONCE = 2
+"""Requests under way at the same time, where there are many; one more would wait for a processor of
+a small machine, and each has to shake hands first."""
 _MERGE_PATCH = "application/merge-patch+json"
 
 

@@ -135,7 +135,8 @@ class EmbeddedProvider(ClusterProvider):
                     plane.wait_for_nodes(api)
                     plane.start_network(api)
                     plane.addons.add(api)
-            return self._describe(folder, self._started(folder))
+            found = self._started(folder) if plane.missing else self._find_again(folder)
+            return self._describe(folder, found)
 
     def copy(self, name: str, spec: ClusterSpec) -> Cluster:
         """Make a cluster that holds what another one holds; the other one is stopped for it."""
