@@ -29,6 +29,10 @@ from hub.task_table import TaskTable, rows_of_attempt
 SECTION = "live"
 PAUSE = 0.6
 """Seconds between two changes: people are slower."""
+SECONDS = 120.0
+"""For the rounds of one figure; a slow machine makes fewer of them, each as slow as it is."""
+UNHEARD = 5.0
+"""Seconds after which a write that nobody tells of is a fault of the benchmark."""
 SOON = Target(1.0, judged=Judged.P95)
 
 Change = Callable[[Learner], None]
@@ -66,8 +70,10 @@ def _ticks(ada: Learner, follower: Follower, rounds: int) -> Iterator[Row]:
 def _toggle(
     ada: Learner, follower: Follower, task: str, do: Change, undo: Change, rounds: int
 ) -> tuple[list[float], list[float]]:
-    done, undone = [], []
-    for _ in range(rounds):
+    done: list[float] = []
+    undone: list[float] = []
+    deadline = time.monotonic() + SECONDS
+    while len(done) < rounds and time.monotonic() < deadline:
         done.append(_until_drawn(ada, follower, task, "passed", do))
         undone.append(_until_drawn(ada, follower, task, "failed", undo))
     return done, undone
@@ -97,7 +103,8 @@ def _sources(stage: Stage, ada: Learner, rounds: int) -> list[Row]:
             ada.make("ConfigMap", "written")
             began = time.monotonic()
             for name, event in heard.items():
-                event.wait(10)
+                if not event.wait(UNHEARD):
+                    raise RuntimeError(f"the {name} does not tell of a write")
                 seconds[name].append(time.monotonic() - began)
             ada.remove("ConfigMap", "written")
             time.sleep(0.2)

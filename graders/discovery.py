@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from threading import Thread
 from typing import Any, Self
 from urllib.parse import quote
@@ -167,7 +167,7 @@ class Discovery:
         if self._coming is not None:
             wait([self._coming])
         if self._json is None:
-            types = [{**asdict(type_), "verbs": sorted(type_.verbs)} for type_ in self._types]
+            types = [{**vars(type_), "verbs": sorted(type_.verbs)} for type_ in self._types]
             self._json = {"types": types, "foreign": sorted(self._foreign)}
         return self._json
 
