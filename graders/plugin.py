@@ -28,9 +28,10 @@ from graders.safeguards import guarding
 from graders.safeguards.recording import KEY as SAFEGUARDS
 from graders.variant import Variant
 from graders.view import ClusterView
-from graders.workers.workplace import Work, Workplace
+from graders.workers.workplace import Look, Practice, Work, Workplace
 
 _NEVER_SKIPPED = ("skip", "skipif", "xfail")
+_EXERCISE = OrderedTask(id="exercise", seconds=0)
 
 
 @dataclass
@@ -53,24 +54,26 @@ class _Run:
 class ChecksPlugin:
     """Collects the checks of the ordered tasks, runs them in order, sends the results."""
 
-    def __init__(self, serve: Callable[[Work], None]) -> None:
+    def __init__(self, serve: Callable[[Work, Practice], None]) -> None:
         """Collect the checks of a lab, then serve.
 
         Args:
             serve: called once they are collected; it does orders, each in a fork of this process,
-                by the function that it is given.
+                by the first function that it is given. The second one practises.
         """
         self._serve = serve
         self._checks: dict[str, list[pytest.Function]] = defaultdict(list)
         self._unloadable: list[str] = []
         self._run: _Run | None = None
+        self._look: Look | None = None
+        """Shows the cluster while this plugin practises."""
 
     # Fixtures
 
     @pytest.fixture
     def cluster(self) -> Iterator[ClusterView]:
         """The learner's cluster, seen from outside."""
-        with self._workplace.look() as view:
+        with (self._look or self._workplace.look)() as view:
             if self._run is not None:
                 self._run.view = view
             yield view
@@ -121,8 +124,27 @@ class ChecksPlugin:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Serve, now that the checks are collected."""
-        self._serve(self._grade)
+        exercise = pytest.Function.from_parent(session, name="exercise", callobj=_exercise)
+        exercise.location  # noqa: B018  # as of the checks
+
+        def practise(look: Look) -> None:
+            self._practise(exercise, look)
+
+        self._serve(self._grade, practise)
         return True
+
+    def _practise(self, exercise: pytest.Function, look: Look) -> None:
+        """Check something that says nothing, by the way that a check takes; not one of the lab's.
+
+        It hangs on the session, so that no code of the lab is run for it but fixtures of a
+        `conftest.py` that want to be used everywhere.
+        """
+        self._look, self._run = look, _Run(_EXERCISE)
+        try:
+            exercise.config.hook.pytest_runtest_protocol(item=exercise, nextitem=None)
+            self._result(self._run).model_dump(mode="json")
+        finally:
+            self._look = self._run = None
 
     def _grade(self, workplace: Workplace) -> None:
         """Run the checks in the order of the tasks, until one may have harmed this process."""
@@ -154,7 +176,8 @@ class ChecksPlugin:
 
     def _require_intact(self, item: pytest.Function, task: OrderedTask) -> None:
         """Say no where a safeguard of the task is broken."""
-        if safeguards := [s for s in self._order.safeguards if s.guards_task(task.id)]:
+        ordered = () if self._look is not None else self._order.safeguards
+        if safeguards := [s for s in ordered if s.guards_task(task.id)]:
             cluster = item._request.getfixturevalue("cluster")
             records = self._order.baseline.get(SAFEGUARDS) or {}
             guarding.require_intact(cluster, safeguards, records)
@@ -184,7 +207,7 @@ class ChecksPlugin:
         with self._conduct.watch(task.seconds):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         run, self._run = self._run, None
-        return self._result(run)
+        return self._result(run, self._conduct.problem)
 
     def _problem_of(self, task: OrderedTask) -> str:
         """Say why this task cannot be checked; empty where it can."""
@@ -199,9 +222,9 @@ class ChecksPlugin:
             return f"The check of {task.id} is marked {marks[0]}; a check is never skipped"
         return ""
 
-    def _result(self, run: _Run) -> CheckResult:
+    def _result(self, run: _Run, problem: str = "") -> CheckResult:
         seconds = sum(call.duration for call in run.phases.values())
-        verdict = explain.verdict(run.phases, self._conduct.problem)
+        verdict = explain.verdict(run.phases, problem)
         redact = run.view.evidence.redact if run.view else str
         return CheckResult(
             task=run.task.id,
@@ -213,6 +236,10 @@ class ChecksPlugin:
             seconds=round(seconds, 3),
             evidence=run.view.evidence.entries() if run.view else (),
         )
+
+
+def _exercise(cluster: ClusterView) -> None:
+    cluster.get("Namespace", "kube-system")
 
 
 def _call(function: Callable[..., object], values: dict[str, Any]) -> None:

@@ -78,7 +78,7 @@ def main() -> None:
         machine.install()
         sys.addaudithook(_refuse_connections)
         sys.path.append(str(checks))  # checks may import their neighbours
-        plugin = JudgingPlugin(lambda work: _judge_all(plugin, lab, sender, stdin))
+        plugin = JudgingPlugin(lambda work, practice: _judge_all(plugin, lab, sender, stdin))
         code = pytest.main(pytest_arguments(checks), plugins=[plugin])
         sender.send(Kind.BROKEN, message=f"The checks cannot be loaded (pytest: {code!s})")
 

@@ -25,7 +25,7 @@ from graders.workers.confinement import Confined, confine
 from graders.workers.offspring import Child, Offspring
 from graders.workers.serving import serve
 from graders.workers.worker import Ends, do_order, keep_only, set_up_process
-from graders.workers.workplace import Work
+from graders.workers.workplace import Practice, Work
 
 _WITHOUT = (
     "cacheprovider",
@@ -56,7 +56,7 @@ def serve_lab(checks: Path, uid: int | None, empty: Path, channel_end: int, outp
     sys.path.append(str(checks))  # checks may import their neighbours
     channel = Channel.of_descriptor(channel_end)
     offspring = Offspring()
-    code = _collect(checks, lambda work: _serve(channel, offspring, work, confined))
+    code = _collect(checks, lambda *does: _serve(channel, offspring, confined, *does))
     channel.send({"problem": f"The checks of this lab cannot be loaded (pytest: {code!s})"})
 
 
@@ -68,7 +68,7 @@ def _take_over(channel_end: int, output: int) -> None:
     keep_only((channel_end,))
 
 
-def _collect(checks: Path, serve_work: Callable[[Work], None]) -> int:
+def _collect(checks: Path, serve_work: Callable[[Work, Practice], None]) -> int:
     return pytest.main(pytest_arguments(checks), plugins=[ChecksPlugin(serve_work)])
 
 
@@ -87,12 +87,14 @@ def pytest_arguments(checks: Path) -> list[str]:
     return [*without, *options, str(checks)]
 
 
-def _serve(channel: Channel, offspring: Offspring, work: Work, confined: Confined) -> None:
+def _serve(
+    channel: Channel, offspring: Offspring, confined: Confined, work: Work, practice: Practice
+) -> None:
     if threading.active_count() > 1:  # a fork would have it only by halves
         raise GradingError("a file of checks starts a thread while it is loaded")
 
     def worker(document: Mapping[str, Any], descriptors: list[int]) -> Child:
-        return offspring.fork(lambda: do_order(Ends(*descriptors), work))
+        return offspring.fork(lambda: do_order(Ends(*descriptors), work, practice))
 
     channel.send({"loaded": True, "confined": confined._asdict()})
     serve(channel, offspring, {"worker": worker})

@@ -15,12 +15,16 @@ import tempfile
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
 from clusters.errors import AssayError
 from graders import probes
 from graders.api import ApiServer
+from graders.bundles.grading import pack_recording
+from graders.bundles.recording import Recording
+from graders.bundles.views import recorded_view
 from graders.connections import connections_to
 from graders.discovery import Discovery
 from graders.errors import CredentialRefused
@@ -30,7 +34,7 @@ from graders.messages import Kind, Order, Sender
 from graders.view import ClusterView
 from graders.workers.environment import environment_in
 from graders.workers.host import HostLink
-from graders.workers.workplace import Work, Workplace
+from graders.workers.workplace import Practice, Work, Workplace
 
 _HIGHEST_DESCRIPTOR = 256
 
@@ -47,8 +51,15 @@ class Ends(NamedTuple):
     """A connection to the API server, where the runner got one."""
 
 
-def do_order(ends: Ends, work: Work) -> None:
-    """Do the order that comes from the runner; connect to the cluster while it is awaited."""
+def do_order(ends: Ends, work: Work, practice: Practice | None = None) -> None:
+    """Do the order that comes from the runner; connect to the cluster while it is awaited.
+
+    Args:
+        ends: where everything comes and goes.
+        work: does it.
+        practice: goes once through what `work` will do, where there is time for it. A process that
+            was forked copies each page of its memory when it first uses it.
+    """
     _take_over(ends)
     with suppress(OSError):  # a kernel without it: workers of one lab have its uid in common
         landlock.stand_alone()
@@ -57,6 +68,8 @@ def do_order(ends: Ends, work: Work) -> None:
             return  # the runner was killed before it had said where the cluster is
         cluster = _Cluster(Access.model_validate_json(line), HostLink(ends.host, ends.connection))
         cluster.get_ready()
+        if practice is not None and not _is_there(lines):
+            cluster.show(practice)
         if not (line := lines.readline()).endswith(b"\n"):
             return  # nobody needs this worker any more
     order = Order.model_validate_json(line)
@@ -91,6 +104,16 @@ class _Cluster:
             self._discovery.refresh(api)
             self._discovery.text()
             self._uid = ClusterView(api, None, self._discovery).uid
+
+    def show(self, practice: Practice) -> None:
+        """Have somebody practise looking at the cluster; what goes wrong with it does no harm."""
+        if self._kubeconfig is None or not self._uid:
+            return
+        recording = Recording()
+        recorded = (recording, self._kubeconfig, self._connections, self._discovery, None)
+        with suppress(Exception):
+            practice(lambda: recorded_view(*recorded))
+            pack_recording(recording, self._discovery)
 
     def prepare(self, workplace: Workplace) -> None:
         """Make sure that this is the cluster, and that nothing is left in it.
@@ -148,6 +171,15 @@ def keep_only(descriptors: Iterable[int]) -> None:
     kept = sorted({0, 1, 2, *descriptors})
     for before, after in zip(kept, [*kept[1:], _HIGHEST_DESCRIPTOR], strict=True):
         os.closerange(before + 1, after)
+
+
+def _is_there(lines: BufferedReader) -> bool:
+    """Whether something can be read; an order is not kept waiting."""
+    os.set_blocking(lines.fileno(), False)
+    try:
+        return bool(lines.peek(1))
+    finally:
+        os.set_blocking(lines.fileno(), True)
 
 
 def _take_over(ends: Ends) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import urllib3
@@ -68,3 +68,6 @@ class Workplace:
 
 
 Work = Callable[[Workplace], None]
+Look = Callable[[], AbstractContextManager[ClusterView]]
+"""Shows a cluster to a check."""
+Practice = Callable[[Look], None]
