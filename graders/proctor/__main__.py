@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import socket
@@ -54,6 +55,8 @@ def main() -> None:
         )
     )
     when_parent_dies(lambda: os._exit(0))
+    gc.collect()
+    gc.freeze()  # what is here stays: nobody waits while the collector goes through it
     try:
         server.run(sockets=[listener])
     finally:
