@@ -50,9 +50,8 @@ class EvidenceStore:
         """Keep a compressed bundle whose digest is known; raises like `put`."""
         path = self.path(digest)
         if not path.exists():
-            new = not path.parent.is_dir()
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            if not path.parent.is_dir():
+                self._make_folders()
             beside = path.with_name(f".{secrets.token_hex(8)}.new")
             try:
                 _write(beside, packed)
@@ -60,8 +59,6 @@ class EvidenceStore:
             finally:
                 beside.unlink(missing_ok=True)
             _sync(path.parent)
-            if new:
-                _sync(self.folder)
         else:
             with suppress(OSError):
                 os.utime(path)  # nobody may sweep it before it is named
@@ -152,6 +149,13 @@ class EvidenceStore:
                 return False
         mark.touch(mode=0o600)
         return True
+
+    def _make_folders(self) -> None:
+        """Make all of them at once: a bundle that made its own would wait for the disk twice."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for number in range(256):
+            (self.folder / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+        _sync(self.folder)
 
     def _attempt_of(self, digest: str) -> str:
         try:

@@ -39,6 +39,7 @@ class Chain(Generic[Row]):
     def __init__(self, table: type[Row]) -> None:
         """Read and extend the rows of `table`."""
         self._table: type[Row] = table
+        self._insert = insert(table)
         self._newest = Seal(0, GENESIS)
 
     def last_link(self, connection: Connection) -> str:
@@ -67,7 +68,7 @@ class Chain(Generic[Row]):
         link = link_of(previous, values["body"])
         signature = key.sign(link.encode("ascii"))
         row = {**values, "previous": previous, "link": link, "signature": signature}
-        connection.execute(insert(self._table), row)
+        connection.execute(self._insert, row)
         self._newest = Seal(self._length(connection, previous), link)
         return self._newest
 
