@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from graders.errors import CredentialRefused
 from graders.remembered import remembered
 
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dial = Callable[[], socket.socket]
 """Returns a new connection to the API server. Raises OSError."""
 
@@ -94,7 +95,7 @@ def read_access(path: Path) -> Access:
         CredentialRefused: the file cannot be read or lacks something; the sentence holds no secret.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_YAML)
         context = _named(document, "contexts", "context", document["current-context"])
         cluster = _named(document, "clusters", "cluster", context["cluster"])
         user = _named(document, "users", "user", context["user"])
