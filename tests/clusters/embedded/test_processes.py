@@ -110,3 +110,18 @@ def test_a_process_that_ended_is_not_alive(folder: Path, wait_until: WaitUntil) 
 
     assert processes.find_cluster(folder) == {}
     assert processes.resident_memory(process) == 0
+
+
+def test_a_process_that_exchanges_its_program_this_moment_ends_with_its_cluster(
+    folder: Path, wait_until: WaitUntil
+) -> None:
+    """Between two programs a process has no environment, and so no mark."""
+    marks = [f"{processes.CLUSTER_MARK}={folder}", f"{processes.COMPONENT_MARK}=door"]
+    script = f"/bin/sleep 0.5; exec /usr/bin/env {' '.join(marks)} /bin/sleep 600"
+    with subprocess.Popen(["/bin/sh", "-c", script], env={}, stdin=subprocess.DEVNULL) as process:
+        processes.stop_cluster(folder)
+
+        wait_until(lambda: processes.find_cluster(folder) or process.poll() is not None)
+        ended = process.poll() is not None
+        process.kill()
+    assert ended

@@ -29,6 +29,8 @@ process of their process namespace does."""
 STOP_SECONDS = 10.0
 """How long killed processes may take to be gone."""
 _STOP_ROUNDS = 3
+_BECOMING_SECONDS = 2.0
+"""How long after its start a process may still be on the way to its program."""
 
 Running = dict[str, list[psutil.Process]]
 """The running processes of one cluster by component; more than one only after an accident."""
@@ -105,6 +107,7 @@ def stop_cluster(folder: Path) -> None:
         ClusterError: a process does not end.
     """
     for _ in range(_STOP_ROUNDS):
+        _wait_for_marks()
         left = [process for group in find_cluster(folder).values() for process in group]
         if not left:
             return
@@ -114,6 +117,30 @@ def stop_cluster(folder: Path) -> None:
         _wait_for_end(left)
     pids = ", ".join(str(process.pid) for process in left)
     raise ClusterError(f"processes of cluster {folder.name} do not end: {pids}")
+
+
+def _wait_for_marks() -> None:
+    """Wait until every new process shows what it is.
+
+    While execve(2) exchanges its program, a process has no environment: who looks for a mark in
+    that moment misses it. That is short; what has none for good is not waited for.
+    """
+    deadline = time.monotonic() + _BECOMING_SECONDS
+    while any(map(_is_becoming, psutil.pids())) and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def _is_becoming(pid: int) -> bool:
+    """Say whether a process is new and shows no environment, though it has a program."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            if file.read(1):
+                return False
+        os.readlink(f"/proc/{pid}/exe")  # neither a thread of the kernel nor ended
+        age: float = time.time() - psutil.Process(pid).create_time()
+    except (OSError, psutil.Error):
+        return False
+    return age < _BECOMING_SECONDS
 
 
 def _wait_for_end(ended: list[psutil.Process]) -> None:
