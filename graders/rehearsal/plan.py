@@ -12,6 +12,7 @@ from graders.rehearsal.mutation.equivalents import Equivalents
 from graders.rehearsal.mutation.mutant import GeneratedMutant, Operator
 from graders.report import Outcome
 from graders.solutions import REFERENCE, mutants_of, solutions_of, step_task, with_mutant
+from graders.variant import draw_variant
 
 
 class RunKind(StrEnum):
@@ -110,13 +111,13 @@ def plan_generated(
         recorded: the recorded reference of each seed, and the mutants derived from it.
         equivalents: what the author declares to be right.
     """
-    by_seed = [(run, {m.name: m for m in mutants}) for run, mutants in recorded]
+    by_seed = [(run, _by_name(mutants, lab, run.seed)) for run, mutants in recorded]
     names = dict.fromkeys(name for _, mutants in by_seed for name in mutants)
     runs = []
     for name in names:
         having = [(run, mutants[name]) for run, mutants in by_seed if name in mutants]
         run, mutant = having[lab.task_ids.index(name.partition("/")[0]) % len(having)]
-        runs.append(_generated_run(run, mutant, equivalents.reason(name)))
+        runs.append(_generated_run(run, name, mutant, equivalents.reason(name)))
     return _in_turns(runs)
 
 
@@ -139,10 +140,26 @@ def _authored_runs(lab: Lab, seed: int, version: str, records: bool) -> Iterator
         yield PlannedRun(seed, mutant, wrong.name, steps, wrong.task, (wrong.script,), version)
 
 
-def _generated_run(run: PlannedRun, mutant: GeneratedMutant, equivalent: str) -> PlannedRun:
+def _by_name(mutants: Iterable[GeneratedMutant], lab: Lab, seed: int) -> dict[str, GeneratedMutant]:
+    """Return mutants by names in which drawn words stand as `{parameter}`, as for every seed."""
+    parameters = lab.document.parameters
+    drawn = draw_variant(parameters, seed)
+    words = {str(drawn[name]): f"{{{name}}}" for name, spec in parameters.items() if spec.word}
+
+    def spoken(name: str) -> str:
+        for word, instead in words.items():
+            name = name.replace(word, instead)
+        return name
+
+    return {spoken(mutant.name): mutant for mutant in mutants}
+
+
+def _generated_run(
+    run: PlannedRun, name: str, mutant: GeneratedMutant, equivalent: str
+) -> PlannedRun:
     own = tuple(step for step in run.steps if step_task(step) == mutant.task)
     kind, version = RunKind.GENERATED, run.kubernetes
-    name, task, steps = mutant.name, mutant.task, run.steps
+    task, steps = mutant.task, run.steps
     return PlannedRun(run.seed, kind, name, steps, task, own, version, mutant, equivalent)
 
 

@@ -40,6 +40,6 @@ class GeneratedMutant:
 
     @property
     def name(self) -> str:
-        """`<task>/<what>`, the same for every seed; what an author writes to declare it."""
+        """`<task>/<what>`; what an author declares has drawn words replaced, as in the plan."""
         parts = (self.operator.value, self.write, named(self.place), self.how)
         return f"{self.task}/{' '.join(part for part in parts if part)}"

@@ -16,6 +16,7 @@ from graders.rehearsal.plan import RunKind, chosen, plan_generated
 from graders.rehearsal.report_card import Recorded
 from graders.report import CheckResult, Outcome, Report
 from graders.solutions import step_task
+from graders.variant import draw_variant
 
 UNTOUCHED = PlannedRun(1, RunKind.UNTOUCHED, "untouched")
 SOLVED = PlannedRun(1, RunKind.SOLUTION, "reference")
@@ -235,6 +236,25 @@ def test_generated_mutants_take_turns_and_each_is_tried_in_one_variant(lab: Lab)
     assert {run.name: run.equivalent for run in runs if run.equivalent} == {
         "run-replicas/late": "why not"
     }
+
+
+def test_a_word_that_the_seed_drew_stands_in_a_name_as_its_parameter(lab: Lab) -> None:
+    """So that both seeds tell of one mutant, which is tried once and declared by one name."""
+
+    def recorded(run: PlannedRun) -> tuple[PlannedRun, list[GeneratedMutant]]:
+        word = draw_variant(lab.document.parameters, run.seed)["space"]
+        place = ("metadata", "labels", f"{word}.example/tenant")
+        return run, [
+            GeneratedMutant("run-replicas", Operator.CHANGE, "patch namespaces", place, "other")
+        ]
+
+    (run,) = plan_generated(
+        lab, [recorded(run) for run in plan_runs(lab, [1, 2]) if run.records], Equivalents()
+    )
+
+    name = "run-replicas/change patch namespaces metadata.labels[{space}.example/tenant] other"
+    assert run.name == name
+    assert chosen([run], [name]) == [run]
 
 
 def test_a_run_knows_which_steps_are_its_own_and_which_others_need_as_well(lab: Lab) -> None:
