@@ -13,7 +13,7 @@ from graders.dra.scheduling import (
     results_of,
 )
 
-NODE = "gpu-node-a"
+NODE = "gpu-node-b"
 LABEL = "kubectl get namespaces --show-labels"
 
 

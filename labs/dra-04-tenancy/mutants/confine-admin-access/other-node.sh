@@ -22,7 +22,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: $name}
 spec:
-  nodeSelector: {kubernetes.io/hostname: gpu-node-b}
+  nodeSelector: {kubernetes.io/hostname: gpu-node-a}
   containers:
     - name: main
       image: registry.k8s.io/pause:3.10

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes all devices away from whoever wants one.
+# Takes a device away from whoever wants one.
 set -euo pipefail
 
 value() { kubectl get configmap lab --namespace assay-system --output "jsonpath={.data.$1}"; }
@@ -16,13 +16,13 @@ spec:
   devices:
     requests:
       - name: every
-        exactly: {deviceClassName: gpu.assay.dev, allocationMode: All}
+        exactly: {deviceClassName: gpu.assay.dev}
 ---
 apiVersion: v1
 kind: Pod
 metadata: {name: $name}
 spec:
-  nodeSelector: {kubernetes.io/hostname: gpu-node-a}
+  nodeSelector: {kubernetes.io/hostname: gpu-node-b}
   containers:
     - name: main
       image: registry.k8s.io/pause:3.10

@@ -23,7 +23,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: $name}
 spec:
-  nodeSelector: {kubernetes.io/hostname: gpu-node-a}
+  nodeSelector: {kubernetes.io/hostname: gpu-node-b}
   containers:
     - name: main
       image: registry.k8s.io/pause:3.10

@@ -6,12 +6,11 @@ value() { kubectl get configmap lab --namespace assay-system --output "jsonpath=
 name=$(value runner)
 namespace=$(value yellow)
 
-# What a binding refers to cannot be changed, only replaced.
-kubectl delete rolebinding "$name" --namespace "$namespace"
-kubectl apply --namespace "$namespace" --filename - <<MANIFEST
+# Changes what differs, and nothing else: a binding that refers to another role is made anew.
+kubectl auth reconcile --namespace "$namespace" --remove-extra-permissions --remove-extra-subjects --filename - <<MANIFEST
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
-metadata: {name: $name}
+metadata: {name: $name, namespace: $namespace}
 rules:
   - apiGroups: [""]
     resources: [pods]
@@ -22,7 +21,7 @@ rules:
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {name: $name}
+metadata: {name: $name, namespace: $namespace}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: $name}
 subjects:
   - {kind: ServiceAccount, name: $name, namespace: $namespace}
