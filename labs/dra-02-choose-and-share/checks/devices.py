@@ -22,15 +22,15 @@ def part(name: str, card: str, profile: str, memory: str) -> UnseenDevice:
 
 
 def shared_card(name: str, memory: int) -> UnseenDevice:
-    """Return a card whose memory, in Gi, is given away piece by piece."""
-    policy = {"default": "4Gi", "validRange": {"min": "4Gi", "step": "4Gi"}}
+    """Return a card whose memory, in Mi, is given away piece by piece, and to the last Mi."""
+    policy = {"default": "4Gi", "validRange": {"min": "4Gi", "step": "1Mi"}}
     return UnseenDevice(
         name,
-        f"{memory}Gi",
+        f"{memory}Mi",
         attributes={"mode": {"string": "shared"}},
         more={
             "allowMultipleAllocations": True,
-            "capacity": {"memory": {"value": f"{memory}Gi", "requestPolicy": policy}},
+            "capacity": {"memory": {"value": f"{memory}Mi", "requestPolicy": policy}},
         },
     )
 

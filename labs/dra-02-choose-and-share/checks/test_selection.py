@@ -63,13 +63,14 @@ def test_one_large_device_is_preferred_and_two_small_ones_will_do(
     )
 
     first = f"a device of {large}Gi"
-    pair = ("a device that is just enough for a pair", "another such device")
+    pair = ("a device that is 1Mi too small to be the large one", "one that is just enough")
     granted = claims_granted(
         cluster,
         inventory,
         claim_template(cluster, pod, variant["team"])["spec"]["spec"],
         [
-            *(gpu(name, f"{small}Gi") for name in pair),
+            gpu(pair[0], f"{large * 1024 - 1}Mi"),
+            gpu(pair[1], f"{small}Gi"),
             gpu(first, f"{large}Gi"),
             gpu("a device that is 1Mi too small for a pair", f"{small * 1024 - 1}Mi"),
             gpu("another one that is too small", f"{small * 1024 - 1}Mi"),

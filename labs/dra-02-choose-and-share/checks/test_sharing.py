@@ -103,18 +103,19 @@ def test_two_pods_share_the_memory_of_one_card(
         hint="Not every card of driver share.assay.dev may be allocated more than once.",
     )
 
-    piece = variant["tenant_memory"]
     templates = [claim_template(cluster, one, variant["team"]) for one in placements]
-    room = 2 * piece + piece - 4
     for template in {t["metadata"]["uid"]: t for t in templates}.values():
-        _expect_pieces(cluster, inventory, template, piece, room)
+        _expect_pieces(cluster, inventory, template, variant["tenant_memory"])
 
 
 def _expect_pieces(
-    cluster: ClusterView, inventory: Any, template: Mapping[str, Any], piece: int, room: int
+    cluster: ClusterView, inventory: Any, template: Mapping[str, Any], piece: int
 ) -> None:
-    """Fail unless claims of a template fill a card with pieces of this size, and no other card."""
-    shared = f"a shared card of {room}Gi"
+    """Fail unless claims of a template fill a card with pieces of this size, and no other card.
+
+    These cards round nothing up: a request for less or more than the piece is seen.
+    """
+    shared = f"a shared card of {2 * piece}Gi"
     granted = claims_granted(
         cluster,
         inventory,
@@ -125,8 +126,8 @@ def _expect_pieces(
                 "1Ti",
                 attributes={"mode": {"string": "exclusive"}},
             ),
-            shared_card(f"a shared card of {piece - 4}Gi", piece - 4),
-            shared_card(shared, room),
+            shared_card("a shared card that is 1Mi too small", piece * 1024 - 1),
+            shared_card(shared, 2 * piece * 1024),
         ],
     )
     found = [" and ".join(sorted(one)) for one in granted] or ["nothing"]
