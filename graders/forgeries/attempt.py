@@ -79,6 +79,8 @@ def attempt_forgery(forgery: Forgery, scene: Scene, check: Check) -> ForgeryResu
             report = check()
     except AssayError as error:
         problem = str(error)
+    except Exception as error:  # a forgery that is wrong ends itself, not the rehearsal
+        problem = f"{type(error).__name__}: {error}"
     return ForgeryResult(forgery, scene.before, report, time.monotonic() - began, problem)
 
 

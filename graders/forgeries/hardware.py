@@ -55,8 +55,9 @@ def better_devices(intruder: Intruder) -> None:
             {**device, **{key: best[key] for key in ("attributes", "capacity") if key in best}}
             for device in one["spec"].get("devices") or ()
         ]
-        extra = [{**devices[-1], "name": f"more-{number}"} for number in range(3)]
-        intruder.change(one, {"spec": {"devices": [*devices, *extra]}})
+        if devices:  # a slice may hold the counters of a pool alone
+            extra = [{**devices[-1], "name": f"more-{number}"} for number in range(3)]
+            intruder.change(one, {"spec": {"devices": [*devices, *extra]}})
     await_running(intruder, copy_pods(intruder, scheduled, with_claims=True))
 
 

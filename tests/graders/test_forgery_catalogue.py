@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from graders.forgeries import Family, Forgery, ForgeryResult, State, forgeries
+from graders.forgeries import (
+    Family,
+    Forgery,
+    ForgeryResult,
+    Scene,
+    State,
+    attempt,
+    attempt_forgery,
+    forgeries,
+)
+from graders.forgeries.connection import StepRefused
+from graders.forgeries.hardware import better_devices
+from graders.forgeries.replica import Copy, bind
 from graders.forgeries.table import catalogue_table
 from graders.report import CheckResult, Outcome, Report
 
@@ -92,3 +107,46 @@ def test_a_forgery_that_could_not_be_carried_out_proves_nothing() -> None:
     result = ForgeryResult(HARMLESS, {}, None, 1.0, "the cluster refused it")
 
     assert result.surprises == ["harmless could not be carried out: the cluster refused it"]
+
+
+def test_a_forgery_that_is_wrong_itself_ends_no_rehearsal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(attempt, "intruder_at", lambda *_: nullcontext(SimpleNamespace()))
+    wrong = replace(HARMLESS, carry_out=lambda intruder: [][0])
+
+    result = attempt_forgery(wrong, Scene(tmp_path, {}), pytest.fail)
+
+    assert result.problem == "IndexError: list index out of range"
+
+
+def test_a_slice_of_counters_alone_is_not_given_devices() -> None:
+    slices = [{"spec": {"sharedCounters": []}}, {"spec": {"devices": [{"name": "card"}]}}]
+    changed = []
+    intruder: Any = SimpleNamespace(
+        all_of=lambda _, kind: slices if kind == "ResourceSlice" else [],
+        change=lambda one, change: changed.append((one, change)),
+        work=SimpleNamespace(of_kind=lambda _: []),
+    )
+
+    better_devices.carry_out(intruder)
+
+    [(one, change)] = changed
+    assert one is slices[1]
+    assert len(change["spec"]["devices"]) == 4
+
+
+@pytest.mark.parametrize(("node", "is_refused"), [("node-a", False), ("", True)])
+def test_a_pod_that_the_scheduler_bound_first_need_not_be_bound(
+    node: str, is_refused: bool
+) -> None:
+    pod = {"metadata": {"name": "one", "namespace": "lab"}, "spec": {"nodeName": node}}
+
+    def must(*_: object, **__: object) -> None:
+        raise StepRefused("409")
+
+    intruder: Any = SimpleNamespace(
+        must=must, read=lambda _: pod, path_of=lambda *_: "/api/v1/pods/one/binding"
+    )
+    with pytest.raises(StepRefused) if is_refused else nullcontext():
+        bind(intruder, [Copy(pod, pod)])
