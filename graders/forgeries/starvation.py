@@ -7,7 +7,7 @@ from graders.forgeries.connection import LEARNER
 from graders.forgeries.forgery import Family, State, forgery
 from graders.forgeries.intruder import Intruder
 from graders.forgeries.rules import await_refusal, plain_pod, settle
-from graders.forgeries.work import Document
+from graders.forgeries.work import Document, identity
 
 _FLOW = "flowcontrol.apiserver.k8s.io/v1"
 _IMAGE = "registry.k8s.io/pause:3.10"
@@ -52,9 +52,11 @@ def limits_that_nothing_meets(intruder: Intruder) -> None:
 )
 def rights_of_everybody_taken(intruder: Intruder) -> None:
     """Deletes whatever gives rights to people, and empties the role `cluster-admin`."""
+    work = {identity(one) for one in intruder.work.objects}  # is not to be undone
     for binding in intruder.all_of(RBAC, "ClusterRoleBinding"):
         name = binding["metadata"]["name"]
-        if name == "cluster-admin" or not name.startswith("system:"):
+        to_people = name == "cluster-admin" or not name.startswith("system:")
+        if to_people and identity(binding) not in work:
             intruder.keep(binding)
             intruder.must("DELETE", intruder.path_of(binding))
     role = {"apiVersion": RBAC, "kind": "ClusterRole", "metadata": metadata("cluster-admin")}

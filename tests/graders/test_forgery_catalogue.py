@@ -19,6 +19,7 @@ from graders.forgeries import (
     attempt,
     attempt_forgery,
     forgeries,
+    starvation,
 )
 from graders.forgeries.connection import StepRefused
 from graders.forgeries.hardware import better_devices
@@ -134,6 +135,31 @@ def test_a_slice_of_counters_alone_is_not_given_devices() -> None:
     [(one, change)] = changed
     assert one is slices[1]
     assert len(change["spec"]["devices"]) == 4
+
+
+def test_rights_that_a_task_asks_for_are_work_and_stay() -> None:
+    def binding(name: str) -> dict[str, Any]:
+        version = "rbac.authorization.k8s.io/v1"
+        return {
+            "apiVersion": version,
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name, "resourceVersion": "1"},
+        }
+
+    deleted = []
+    intruder: Any = SimpleNamespace(
+        all_of=lambda *_: [binding("learners"), binding("of-the-task"), binding("system:node")],
+        work=SimpleNamespace(objects=(binding("of-the-task"),)),
+        keep=lambda _: None,
+        must=lambda method, path: deleted.append(path),
+        path_of=lambda one: one["metadata"]["name"],
+        change=lambda *_: None,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(starvation, "settle", lambda: None)
+        starvation.rights_of_everybody_taken.carry_out(intruder)
+
+    assert deleted == ["learners"]
 
 
 @pytest.mark.parametrize(("node", "is_refused"), [("node-a", False), ("", True)])
