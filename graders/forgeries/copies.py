@@ -174,6 +174,7 @@ def work_in_another_namespace(intruder: Intruder) -> None:
     Family.STATUS,
     State.PAPERS,
     fails_because="Whose Pods they are does not say who scheduled them.",
+    undoes_work=True,
 )
 def controllers_silenced(intruder: Intruder) -> None:
     """Takes the workload controllers' rights away and puts Pods of its own in place of theirs."""

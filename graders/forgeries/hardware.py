@@ -25,7 +25,7 @@ def made_up_devices(intruder: Intruder) -> None:
     _schedule_copies(intruder, node["metadata"]["name"])
 
 
-@forgery(Family.HARDWARE, State.PAPERS, fails_because=_BECAUSE)
+@forgery(Family.HARDWARE, State.PAPERS, fails_because=_BECAUSE, undoes_work=True)
 def devices_for_all_nodes(intruder: Intruder) -> None:
     """Publishes devices that every node can use, and takes all real ones away."""
     for driver in _drivers(intruder):
