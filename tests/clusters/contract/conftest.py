@@ -64,11 +64,14 @@ class Subject:
 
 
 @pytest.fixture(
-    scope="session",
+    scope="package",
     params=["embedded", pytest.param("kind", marks=pytest.mark.kind)],
 )
 def subject(request: pytest.FixtureRequest, assay_home: Path) -> Iterator[Subject]:
-    """Each provider in turn; one that this host cannot run is skipped with its own reason."""
+    """Each provider in turn; one that this host cannot run is skipped with its own reason.
+
+    Its clusters end with the contract: tests that come later count all clusters there are.
+    """
     provider = provider_named(request.param)
     if problems := provider.preflight():
         pytest.skip(f"{request.param}: {'; '.join(problems)}")
@@ -86,7 +89,7 @@ class Made:
     phases: list[Phase]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def made(subject: Subject) -> Made:
     """A cluster that tests may look at and put objects into."""
     phases: list[Phase] = []
@@ -103,19 +106,19 @@ def name(subject: Subject) -> Iterator[str]:
     assert subject.traces(name) == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def learner(made: Made) -> Iterator[httpx.Client]:
     with client_of(made.cluster.kubeconfig) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def grader(made: Made) -> Iterator[httpx.Client]:
     with client_of(made.cluster.grader_kubeconfig) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_pod(learner: httpx.Client) -> Callable[..., dict[str, Any]]:
     """Return a Pod that this cluster can run; where nodes have images, it is the pause image."""
 
@@ -134,13 +137,13 @@ def new_pod(learner: httpx.Client) -> Callable[..., dict[str, Any]]:
     return pod
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def connect() -> Callable[[Path], httpx.Client]:
     """Return a client with the identity of a kubeconfig."""
     return client_of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def wait_until() -> Callable[..., None]:
     """Ask until the answer is true; fail when that takes too long."""
 
@@ -166,7 +169,7 @@ def client_of(kubeconfig: Path) -> httpx.Client:
     return httpx.Client(base_url=cluster["server"], verify=context, timeout=30.0, trust_env=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address_of() -> Callable[[Cluster], tuple[str, int]]:
     """Return the host and port that a learner's kubectl dials."""
 
@@ -178,7 +181,7 @@ def address_of() -> Callable[[Cluster], tuple[str, int]]:
     return address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def is_free() -> Callable[[tuple[str, int]], bool]:
     """Say whether a port can be listened at."""
 
