@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from clusters.capability import Capability
 from clusters.cli.options import provider_option
@@ -56,7 +56,9 @@ def _document(found: Lab | LabProblem, offered: frozenset[Capability]) -> dict[s
 
 
 def _table(labs: Sequence[Lab], offered: frozenset[Capability]) -> Table:
-    table = Table("lab", "title", "tasks", "points", "minutes", "runs here", "proved", box=None)
+    # Whole at any width: the slug is what one types.
+    slug = Column("lab", no_wrap=True, min_width=max((len(lab.slug) for lab in labs), default=0))
+    table = Table(slug, "title", "tasks", "points", "minutes", "runs here", "proved", box=None)
     for found in labs:
         missing = _missing(found, offered)
         table.add_row(
