@@ -248,12 +248,12 @@ def _left_behind(api: ApiServer, type_: ResourceType) -> Iterator[ProbeObject]:
             raise
         return  # a kind of the learner's that does not work is theirs to repair
     for item in items:
-        if _made_by_a_grader(item):
+        if made_by_a_grader(item):
             kind = {"kind": type_.kind, "apiVersion": type_.api_version}
             yield ProbeObject(type_, {**kind, **item})
 
 
-def _made_by_a_grader(item: Mapping[str, Any]) -> bool:
+def made_by_a_grader(item: Mapping[str, Any]) -> bool:
     """Whether it was made here; a learner may have copied a probe with its label."""
     managers = item["metadata"].get("managedFields", ())
     return any(entry.get("manager") == USER_AGENT for entry in managers)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graders.checks import expect
-from graders.dra.inventory import Inventory
+from graders.dra.inventory import Inventory, expect_published
 from graders.dra.placement import running_pod
 from graders.dra.scheduling import (
     expect_bound_by_scheduler,
@@ -32,7 +32,8 @@ def bridged_devices(
         CheckFailed: it does not run, has no claim of its own, or the scheduler did not choose
             its node and devices among the platform's.
         AuditIncomplete: the audit log cannot tell.
-        ProbeRefused: somebody removes the Pod meanwhile.
+        ProbeRefused: somebody removes the Pod meanwhile, or caught the grader's own with devices
+            that they made up.
     """
     pod = running_pod(cluster, name, namespace)
     expect_bound_by_scheduler(cluster, pod)
@@ -44,14 +45,7 @@ def bridged_devices(
             raise ProbeRefused(f"Somebody removes the Pod {name} under the check") from error
         raise
     given = frozenset(result.device for result in results_of(claim))
-    strangers = sorted(given - inventory["devices"].keys())
-    expect(
-        not strangers,
-        f"The Pod {name} holds what the platform did not publish",
-        expected=f"devices of driver {inventory['driver']}, as the platform published them",
-        found=", ".join(strangers),
-        hint="kubectl get resourceslices: whose are these devices?",
-    )
+    expect_published(f"The Pod {name}", given, inventory, pod)
     return given
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
 from graders.checks import expect
+from graders.errors import ProbeRefused
+from graders.probes import made_by_a_grader
 from graders.view import ClusterView
 
 Inventory = Mapping[str, Any]
@@ -48,6 +50,38 @@ def expect_untouched(cluster: ClusterView, inventory: Inventory) -> None:
     _expect_same(f"DeviceClass {name}", found, inventory["class"]["spec"])
     for name, spec in inventory["slices"].items():
         _expect_same(f"ResourceSlice {name}", cluster.get("ResourceSlice", name)["spec"], spec)
+
+
+def expect_published(
+    what: str, given: Collection[str], inventory: Inventory, pod: Mapping[str, Any]
+) -> None:
+    """Fail when a Pod has devices that the platform did not publish.
+
+    Args:
+        what: has them; begins the sentence.
+        given: ids of devices.
+        inventory: what the platform published.
+        pod: whose they are.
+
+    Raises:
+        CheckFailed: it has, and it is the learner's.
+        ProbeRefused: it is the grader's own and was caught by devices that somebody made up, which
+            says nothing about the learner's work.
+    """
+    strangers = sorted(frozenset(given) - inventory["devices"].keys())
+    made_up = [one for one in strangers if one.startswith(f"{inventory['driver']}/")]
+    if made_up and made_by_a_grader(pod):
+        raise ProbeRefused(
+            f"Somebody published devices of {inventory['driver']} that the platform did not, and "
+            f"the grader's own Pod was given {', '.join(made_up)}; delete their ResourceSlices"
+        )
+    expect(
+        not strangers,
+        f"{what} holds what the platform did not publish",
+        expected=f"devices of driver {inventory['driver']}, as the platform published them",
+        found=", ".join(strangers),
+        hint="kubectl get resourceslices: whose are these devices?",
+    )
 
 
 def memory_of(device: Mapping[str, Any]) -> Decimal:

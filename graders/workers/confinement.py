@@ -1,6 +1,7 @@
 """Confinement: what a process that loads a lab may use. Checks are trusted with verdicts only.
 
-    account   as root: a uid that nobody else has; no capabilities in any case
+    account   as root: a uid that nobody else has, and a passage for it to Python and the lab where
+              they lie in a private home; no capabilities in any case
     network   a namespace with nothing in it; the runner hands over connections to the lab's cluster
     files     Landlock: Python itself and the lab's folder, for reading
     resources rlimits: memory, descriptors, sizes of files, no core dump
@@ -27,6 +28,7 @@ from graders.workers.linux import (
     give_up_privileges,
     leave_network,
 )
+from graders.workers.passage import open_passage
 
 FIRST_UID = 900_000
 """Workers of root get a uid from here on: beyond those of learners."""
@@ -54,17 +56,19 @@ class Confined(NamedTuple):
     """It can open nothing but what it needs."""
 
 
-def confine(readable: Path | None, uid: int | None, empty: Path) -> Confined:
+def confine(readable: Path | None, number: int | None, empty: Path) -> Confined:
     """Confine this process, for ever; it must have one thread only.
 
     Args:
         readable: a folder that it may read, besides Python itself.
-        uid: account to become; None to stay.
+        number: of this worker; as root it takes the account of this number; None: it keeps its own.
         empty: folder to be in.
     """
     parent = os.getppid()
     network = leave_network()
-    rules = _rules_of_files([empty, *([readable] if readable else [])])
+    places = [empty, *([readable] if readable else [])]
+    uid = _own_uid(number, [*_python(), *places])
+    rules = _rules_of_files(places)
     limit_resources()
     os.chdir(empty)
     if uid is not None:
@@ -88,18 +92,6 @@ def limit_resources() -> None:
         resource.setrlimit(kind, (lower, lower))
 
 
-def own_uid(number: int, readable: Path | None) -> int | None:
-    """Return the uid for the worker of this number; None where it must stay what it is.
-
-    Only root can give another one, and only to a process that can then still read what it loads.
-    """
-    needed = [*_python(), *([readable] if readable else [])]
-    if os.geteuid() != 0 or not all(_is_public(place) for place in needed):
-        return None
-    uid = FIRST_UID + number % UIDS
-    return uid if _is_mapped(uid) else None
-
-
 def _rules_of_files(readable: Sequence[Path]) -> int | None:
     """Return rules for Landlock; None where this kernel has none."""
     system = [Path(place) for place in (*_SYSTEM, *_DEVICES) if os.path.exists(place)]
@@ -117,12 +109,15 @@ def _python() -> list[Path]:
     return sorted({path.resolve() for path in named if path.is_dir() and path != Path("/")})
 
 
-def _is_public(path: Path) -> bool:
-    """Whether other accounts can come to a folder and read it."""
-    with suppress(OSError):
-        on_the_way = all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
-        return on_the_way and path.stat().st_mode & 0o005 == 0o005
-    return False
+def _own_uid(number: int | None, needed: Sequence[Path]) -> int | None:
+    """Return the uid for the worker of this number; None where it must stay what it is.
+
+    Only root can give another one, and only to a process that can then still read what it loads.
+    """
+    if number is None or os.geteuid() != 0:
+        return None
+    uid = FIRST_UID + number % UIDS
+    return uid if _is_mapped(uid) and open_passage(needed) else None
 
 
 def _is_mapped(uid: int) -> bool:

@@ -40,18 +40,18 @@ _WITHOUT = (
 """Parts of pytest that write files or to the terminal, or collect what is no check."""
 
 
-def serve_lab(checks: Path, uid: int | None, empty: Path, channel_end: int, output: int) -> None:
+def serve_lab(checks: Path, number: int, empty: Path, channel_end: int, output: int) -> None:
     """Load a lab and fork workers for it until nobody asks any more.
 
     Args:
         checks: the lab's folder of checks.
-        uid: account to become; None to stay.
+        number: of this zygote; its account goes by it.
         empty: folder to be in.
         channel_end: descriptor of the channel.
         output: what the lab prints while it is loaded goes here.
     """
     _take_over(channel_end, output)
-    confined = confine(checks, uid, empty)
+    confined = confine(checks, number, empty)
     set_up_process(empty)
     sys.path.append(str(checks))  # checks may import their neighbours
     channel = Channel.of_descriptor(channel_end)

@@ -1,18 +1,28 @@
-"""Linux: the few calls that Python 3.11 has no function for (prctl(2), unshare(2))."""
+"""Linux: the few calls that Python 3.11 has no function for (prctl, unshare, mount)."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x20080522
+_CLONE_NEWNS = 0x00020000
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
+_MS_RDONLY = 1
+_MS_NOSUID = 2
+_MS_NODEV = 4
+_MS_REMOUNT = 32
+_MS_BIND = 4096
+_MS_REC = 16384
+_MS_PRIVATE = 1 << 18
+_MNT_DETACH = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -63,6 +73,42 @@ def leave_network() -> bool:
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(line)
     return True
+
+
+def leave_mounts() -> None:
+    """Enter a mount namespace: what is mounted from now on, nobody else sees."""
+    if _libc.unshare(_CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    _mount(None, Path("/"), None, _MS_REC | _MS_PRIVATE)
+
+
+def cover(folder: Path) -> None:
+    """Mount an empty folder, which everybody may enter, over this one."""
+    _mount("cover", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755,size=1m")
+
+
+def seal(folder: Path) -> None:
+    """Make the folder that was mounted over this one read-only."""
+    _mount("cover", folder, "tmpfs", _MS_REMOUNT | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
+
+
+def uncover(folder: Path) -> None:
+    """Take away what was mounted over a folder."""
+    _libc.umount2(os.fsencode(folder), _MNT_DETACH)
+
+
+def show_again(descriptor: int, folder: Path) -> None:
+    """Show a folder that was opened before it was covered, for reading only."""
+    _mount(f"/proc/self/fd/{descriptor}", folder, None, _MS_BIND)
+    _mount(None, folder, None, _MS_BIND | _MS_REMOUNT | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
+
+
+def _mount(
+    source: str | None, target: Path, kind: str | None, flags: int, options: str | None = None
+) -> None:
+    words = [None if word is None else word.encode() for word in (source, kind, options)]
+    if _libc.mount(words[0], os.fsencode(target), words[1], flags, words[2]) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(target))
 
 
 def _prctl(option: int, value: int) -> None:

@@ -11,6 +11,7 @@ import atexit
 import itertools
 import logging
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from graders.messages import Order
 from graders.workers.channel import Channel
+from graders.workers.confinement import UIDS
 from graders.workers.environment import environment_in
 from graders.workers.family import Family, WorkerFailed, ZygoteGone
 from graders.workers.host import Host
@@ -52,7 +54,7 @@ class Pool:
         self._zygote: Family | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = ""
-        self._numbers = itertools.count()
+        self._numbers = itertools.count(secrets.randbelow(UIDS))
         self._spares = Spares(self._make_spare)
         self._farewell = ThreadPoolExecutor(1, "farewell")
 
@@ -205,6 +207,7 @@ class Pool:
                 self._process.wait()
                 _remove(self._folder)
             self._folder = tempfile.mkdtemp(prefix="assay-workers-")
+            os.chmod(self._folder, 0o755)  # workers are in it, whatever their account
             self._zygote, self._process = _start_zygote(self._folder)
             return self._zygote
 

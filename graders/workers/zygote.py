@@ -20,7 +20,7 @@ from typing import Any
 
 from graders.baseline import record_in_worker
 from graders.workers.channel import Channel
-from graders.workers.confinement import confine, own_uid
+from graders.workers.confinement import confine
 from graders.workers.lab_zygote import serve_lab
 from graders.workers.offspring import Child, Offspring
 from graders.workers.serving import serve
@@ -39,14 +39,13 @@ def main() -> None:
     gc.disable()
 
     def lab(document: Mapping[str, Any], descriptors: list[int]) -> Child:
-        checks = Path(document["checks"])
-        uid = own_uid(document["number"], checks)
-        return offspring.fork(lambda: serve_lab(checks, uid, empty, *descriptors))
+        place = Path(document["checks"]), document["number"], empty
+        return offspring.fork(lambda: serve_lab(*place, *descriptors))
 
     def worker(document: Mapping[str, Any], descriptors: list[int]) -> Child:
         def live() -> None:
             checks = Path(document["checks"])
-            confine(checks, own_uid(document["number"], checks), empty)
+            confine(checks, document["number"], empty)
             set_up_process(empty)
             sys.path.append(str(checks))
             do_order(Ends(*descriptors), _work_without_checks)
