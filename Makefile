@@ -50,6 +50,8 @@ screenshots: setup   ## Take the pictures of docs/images anew, in a real browser
 lock: .venv/.installed    ## Write requirements.lock and package-lock.json anew
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		--group dev --extra postgresql pyproject.toml -o requirements.lock
+	cd cluster-setup/clusters/vllm && uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --no-build \
+		--python-version 3.11 --python-platform x86_64-manylinux_2_34 --override overrides.in requirements.in -o requirements.lock
 	npm install --package-lock-only
 
 protos: .venv/.installed  ## Make the messages of the kubelet's interfaces anew from their .proto files

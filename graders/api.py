@@ -142,14 +142,27 @@ class ApiServer:
         """Delete an object with DeleteOptions; raises like `get`."""
         return self._request("DELETE", path, body=options)
 
-    def fetch(self, path: str, query: Mapping[str, str] | None = None) -> Fetched:
+    def fetch(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Fetched:
         """Read whatever a path answers, JSON or not, whatever its status: a proxied Service.
+
+        Args:
+            path: of the API server.
+            query: goes after the path.
+            body: is posted as JSON; without one it is a GET.
 
         Raises:
             GradingError: the server could not be asked, or the answer is too long to read.
         """
         headers = {**self._headers, "Accept": "*/*"}
-        return self._send("GET", path, query, headers=headers, limit=FETCH_LIMIT)
+        if body is None:
+            return self._send("GET", path, query, headers=headers, limit=FETCH_LIMIT)
+        headers["Content-Type"] = "application/json"
+        return self._send("POST", path, query, headers=headers, body=body, limit=FETCH_LIMIT)
 
     def pages(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """Read a list page by page; raises like `get`."""

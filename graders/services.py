@@ -8,6 +8,7 @@ network at all it is nobody's: the lab needs the capability `networking`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -27,8 +28,9 @@ def ask_service(
     port: str | int,
     path: str = "/",
     scheme: str = "http",
+    body: Mapping[str, Any] | None = None,
 ) -> Fetched:
-    """Return what a GET of a Service answers, whatever its status.
+    """Return what a Service answers, whatever its status.
 
     Args:
         api: the API server that passes the question on.
@@ -37,6 +39,7 @@ def ask_service(
         port: number or name.
         path: with the query, beginning with a slash.
         scheme: `http` or `https`.
+        body: is posted as JSON; without one it is a GET.
 
     Raises:
         CheckFailed: nobody behind the Service takes the call.
@@ -47,7 +50,7 @@ def ask_service(
     parts = urlsplit(path)
     root = f"/api/v1/namespaces/{quote(namespace, safe='')}/services/{place}/proxy"
     target = root + quote(parts.path, safe="/:@!$&'()*+,;=~-._%")
-    answer = api.fetch(f"{target}?{parts.query}" if parts.query else target)
+    answer = api.fetch(f"{target}?{parts.query}" if parts.query else target, body=body)
     if refusal := _own_refusal(answer):
         if _NO_NETWORK in refusal:
             raise GradingError(

@@ -270,16 +270,17 @@ class ClusterView:
         return bool(answer["status"].get("allowed"))
 
     def ask_service(
-        self, service: str, namespace: str, port: str | int, path: str = "/", scheme: str = "http"
-    ) -> Fetched:
-        """Return what a Service answers to a GET, asked through the API server.
+        self, service: str, namespace: str, port: str | int, path: str = "/", scheme: str = "http",
+        body: Mapping[str, Any] | None = None,
+    ) -> Fetched:  # fmt: skip
+        """Return what a Service answers to a GET, or to a POST of `body`, by the API server.
 
         Raises:
             CheckFailed: there is no such Service, or nobody behind it takes the call.
             GradingError: the server could not be asked, or this cluster has no network.
         """
         self.get("Service", service, namespace)
-        return services.ask_service(self._api, namespace, service, port, path, scheme)
+        return services.ask_service(self._api, namespace, service, port, path, scheme, body)
 
     def observe(self, what: str, look: Callable[[], T]) -> T:
         """Measure something that the API server does not say, so that it becomes evidence.

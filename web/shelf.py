@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from clusters.addons.catalogue import existing, why_not_here
 from clusters.capability import Capability
 from graders.catalogue import LabProblem, all_labs
 from graders.lab import Lab
@@ -65,7 +66,8 @@ class Shelf:
         """Return why a lab cannot be started on this installation; empty when it can."""
         missing = sorted(lab.needs - self.offered)
         if not missing:
-            return ""
+            names = (addon.name for addon in existing(lab.document.addons))
+            return f"{reason}." if (reason := why_not_here(names)) else ""
         words = " and ".join(_IN_WORDS[capability] for capability in missing)
         return f"It needs {words}, which this installation does not offer."
 

@@ -190,9 +190,15 @@ class ReplayedApiServer(ApiServer):
     def close(self) -> None:
         """Do nothing: nothing is open."""
 
-    def fetch(self, path: str, query: Mapping[str, str] | None = None) -> Fetched:
+    def fetch(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Fetched:
         """Return what a path answered; raises like an ApiServer."""
-        step = self._replay.request("GET", path, query or {}, None, raw=True)
+        method = "GET" if body is None else "POST"
+        step = self._replay.request(method, path, query or {}, body, raw=True)
         text = self._replay.value(step["answer"], f"what {path} answered")
         if not isinstance(text, str):
             raise self._replay.refusal(f"what {path} answered: it held a secret")

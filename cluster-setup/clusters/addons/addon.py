@@ -114,6 +114,8 @@ class AddOn(_Strict):
     """Image of a registry that its containers are made of."""
     binary: str = ""
     """Name of the pinned binary that a Pod of the image starts, where such Pods are a lab's own."""
+    setup: Literal["", "vllm"] = ""
+    """What `assay setup` installs that a Pod of the image starts, in place of a binary."""
     flags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Flags that components of the control plane need for it, by the component's name."""
     objects: tuple[Objects, ...] = ()
@@ -129,7 +131,7 @@ class AddOn(_Strict):
 
     @model_validator(mode="after")
     def _what_runs_has_an_image(self) -> AddOn:
-        if (self.process or self.binary) and not self.image:
+        if (self.process or self.binary or self.setup) and not self.image:
             raise ValueError("image: what runs needs one, also where it runs as a process")
         return self
 
@@ -164,6 +166,7 @@ class AddOn(_Strict):
             "providers": sorted(self.providers),
             "image": self.image,
             "binaries": list(self.binaries),
+            "setup": self.setup,
         }
 
 

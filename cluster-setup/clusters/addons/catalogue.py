@@ -8,7 +8,8 @@ from pathlib import Path
 
 from clusters.addons.addon import AddOn, load_addon
 from clusters.capability import Capability
-from clusters.errors import InputInvalid, NotFound
+from clusters.errors import InputInvalid, NotFound, PreflightError
+from clusters.vllm import HOW_TO_GET_IT, installed
 
 FOLDER = Path(__file__).resolve().parents[2] / "addons"
 """One folder for each add-on; it is part of the source tree, not of a wheel."""
@@ -79,6 +80,7 @@ def require_addons(
 
     Raises:
         InputInvalid: with every reason why it cannot.
+        PreflightError: something has to be installed on this host first.
     """
     chosen = tuple(names)
     if problems := problems_of(chosen, offered):
@@ -90,7 +92,21 @@ def require_addons(
             problems.append(f"add-on {addon.name} does not run on {provider}; it does on: {able}")
     if problems:
         raise InputInvalid(problems)
+    if reason := why_not_here(chosen):
+        raise PreflightError(reason)
     return addons
+
+
+def why_not_here(names: Iterable[str]) -> str:
+    """Return what has to be installed on this host first for add-ons; empty where nothing has.
+
+    Raises:
+        NotFound: the catalogue does not have one of them.
+    """
+    for addon in with_needs(names):
+        if addon.setup and not installed().complete:
+            return f"vLLM is not installed here, and add-on {addon.name} needs it: {HOW_TO_GET_IT}"
+    return ""
 
 
 def existing(names: Iterable[str]) -> tuple[AddOn, ...]:

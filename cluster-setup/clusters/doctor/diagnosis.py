@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
-from clusters.doctor import gpus, hardware, host, isolation
+from clusters.doctor import gpus, hardware, host, isolation, model_server
 from clusters.doctor.finding import Finding, State
 from clusters.home import cache_path, home_path
 from clusters.provider import DEFAULT_PROVIDER, ENTRY_POINTS, provider_named
@@ -167,6 +167,7 @@ def _probes() -> dict[str, Probe]:
         "Network namespaces": isolation.probe_namespaces,
         "Networks of clusters": isolation.probe_cluster_networks,
         isolation.ACCOUNTS: isolation.probe_accounts,
+        model_server.NAME: model_server.probe_vllm,
         "Docker": hardware.probe_docker,
         "Control groups": hardware.probe_cgroups,
         "CAP_SYS_RESOURCE": hardware.probe_capability,

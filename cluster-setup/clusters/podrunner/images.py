@@ -15,6 +15,7 @@ from clusters.binaries.lock import installed_lock
 from clusters.binaries.store import Slot
 from clusters.errors import InputInvalid
 from clusters.problems import describe_problems
+from clusters.vllm import HOW_TO_GET_IT, installed
 
 BUILT_IN = Path(__file__).parent / "images.yaml"
 _OF_DOCKER_HUB = re.compile(r"^(?:(?:index\.)?docker\.io/)?(?:library/)?")
@@ -40,8 +41,16 @@ class Image(BaseModel):
     """Folder it starts in, unless the container says another."""
     binary: str = ""
     """Pinned program that has to be in the cache (`assay binaries fetch NAME`)."""
+    setup: Literal["", "vllm"] = ""
+    """What has to be installed beside Assay (`assay setup NAME`)."""
     show: dict[str, str] = Field(default_factory=dict)
     """Folders or files of the host to be seen read-only: path there, and path in the container."""
+    memory: int = Field(default=1024, ge=16)
+    """MiB that a container may use at most, and without a limit of its own."""
+    shm: int = Field(default=64, ge=1)
+    """MiB of `/dev/shm`."""
+    most: int = Field(default=0, ge=0)
+    """Containers of it that run at once in a cluster; 0 sets no bound of its own."""
 
 
 class _Images(BaseModel):
@@ -102,6 +111,18 @@ def path_of_binary(image: Image) -> Path | None:
     """Return where the pinned program of an image lies; None while it is not in the cache."""
     slot = Slot(image.binary, installed_lock().binaries[image.binary].version)
     return slot.path if slot.filled else None
+
+
+def why_not_here(image: Image) -> str:
+    """Return what an image needs and this host does not have; empty where nothing is missing."""
+    if image.binary and path_of_binary(image) is None:
+        return (
+            f"needs the program {image.binary}, which is not in the cache of this installation: "
+            f"`assay binaries fetch {image.binary}` brings it"
+        )
+    if image.setup and not installed().complete:
+        return f"needs vLLM, which is not installed here: {HOW_TO_GET_IT}"
+    return ""
 
 
 def _qualified(repository: str) -> str:

@@ -93,7 +93,7 @@ class PodWorker:
                 continue
             process = running.get((container.name, container.attempt))
             if process is not None and process.alive:
-                self._room.enter(self.uid, container.name)
+                self._room.enter(self.uid, container.name, self._starting.image_of(container))
                 self._watch(container, process)
                 continue
             self._note_end(container)

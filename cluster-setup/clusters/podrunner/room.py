@@ -14,7 +14,7 @@ from typing import Any
 from clusters.podrunner.addresses import free_address
 from clusters.podrunner.api import Api
 from clusters.podrunner.cluster_view import ClusterView
-from clusters.podrunner.images import Images
+from clusters.podrunner.images import Image, Images
 from clusters.podrunner.state import PodFolder
 
 MOST_CONTAINERS = 60
@@ -37,7 +37,7 @@ class Room:
     """Nodes by name, as the API server has them."""
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS))
     _addresses: dict[str, str] = field(default_factory=dict)
-    _running: set[tuple[str, str]] = field(default_factory=set)
+    _running: dict[tuple[str, str], Image | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -83,18 +83,21 @@ class Room:
         with self._lock:
             self._addresses.pop(uid, None)
 
-    def enter(self, uid: str, container: str) -> bool:
-        """Note that a container runs; return False where too many do."""
+    def enter(self, uid: str, container: str, image: Image | None) -> bool:
+        """Note that a container runs; return False where too many do, of all or of its image."""
         with self._lock:
+            alike = sum(other == image for other in self._running.values())
             if len(self._running) >= MOST_CONTAINERS:
                 return False
-            self._running.add((uid, container))
+            if image is not None and image.most and alike >= image.most:
+                return False
+            self._running[uid, container] = image
             return True
 
     def leave(self, uid: str, container: str) -> None:
         """Note that a container does not run any more."""
         with self._lock:
-            self._running.discard((uid, container))
+            self._running.pop((uid, container), None)
 
     def node_address(self, node: str) -> str:
         """Return the address of a node; empty where it has none."""

@@ -188,6 +188,8 @@ class Runner:
             await asyncio.sleep(SECONDS)
             for worker in list(self._workers.values()):
                 for container in worker.containers:
-                    process = container.process
-                    if process and memory_below(process.pid) > memory_of(container):
+                    process, image = container.process, worker.place.image_of(container)
+                    if process is None or image is None:
+                        continue
+                    if memory_below(process.pid) > memory_of(container, image):
                         worker.kill_for(container, "OOMKilled")

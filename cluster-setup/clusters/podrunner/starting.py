@@ -14,7 +14,7 @@ from clusters.podrunner import links
 from clusters.podrunner.addresses import NoAddress
 from clusters.podrunner.containers import KILLED, NOT_STARTED, Container, Ended
 from clusters.podrunner.environment import Surroundings, environment_of, expand
-from clusters.podrunner.images import Image, path_of_binary
+from clusters.podrunner.images import Image, path_of_binary, why_not_here
 from clusters.podrunner.own_files import OWN_PROGRAMS, hostname_of, own_files
 from clusters.podrunner.probes import Target
 from clusters.podrunner.quantities import bytes_of
@@ -30,15 +30,15 @@ from clusters.podrunner.spawning import (
 )
 from clusters.podrunner.state import PodFolder, PodRecord
 from clusters.podrunner.volumes import Sources, empty_dirs, held_as_text, mounts_of, write_volumes
+from clusters.vllm import installed
 
-MOST_MEMORY = 1024 * 2**20
-"""Bytes that a container may use which asks for no limit."""
-_BESIDES = 256 * 2**20
-_ROOT_SIZE = 64 * 2**20
+_MIB = 2**20
+_BESIDES = 256 * _MIB
+_ROOT_SIZE = 64 * _MIB
 _PATH = f"{OWN_PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LIMITS = {
     "RLIMIT_CORE": 0,
-    "RLIMIT_FSIZE": 256 * 2**20,
+    "RLIMIT_FSIZE": 256 * _MIB,
     "RLIMIT_NOFILE": 4096,
     "RLIMIT_MEMLOCK": 2**16,
     "RLIMIT_MSGQUEUE": 2**16,
@@ -154,9 +154,12 @@ class Starting:
         command = _command(container.spec, image, environment)
         if self._holder is None:
             raise SandboxError("the Pod's namespaces are gone")
-        if not self._room.enter(self._uid, container.name):
+        if not self._room.enter(self._uid, container.name, image):
             raise Unavailable(
-                "ContainerCreating", "as many containers run in this cluster as may at once"
+                "ContainerCreating",
+                f"as many containers of this image run in this cluster as may at once, {image.most}"
+                if image.most
+                else "as many containers run in this cluster as may at once",
             )
         mark = Mark(self._uid, container.name, container.attempt)
         container.started_at = time.time()
@@ -167,8 +170,9 @@ class Starting:
             "attempt": str(container.attempt),
             "root": str(self.folder.root),
             "size": _ROOT_SIZE,
+            "shm": image.shm * _MIB,
             "uid": self._account,
-            "limits": self._limits(container),
+            "limits": self._limits(container, image),
             "shown": self._shown(image),
             "links": self._links(image),
             "files": own_files(pod, self.address, self._account or 0),
@@ -229,7 +233,7 @@ class Starting:
         image = self._image(container)
         return {
             "uid": self._account,
-            "limits": self._limits(container),
+            "limits": self._limits(container, image),
             "directory": container.spec.get("workingDir") or image.directory,
             "environment": self._environment(pod, container, image),
             "command": command,
@@ -266,9 +270,13 @@ class Starting:
             return 1, f"command timed out after {seconds:g}s"
         return done.returncode, done.stdout.decode(errors="replace").strip()
 
+    def image_of(self, container: Container) -> Image | None:
+        """Return what the image of a container stands for; None where it is not on the list."""
+        return self._room.images.find(str(container.spec["image"]))
+
     def _image(self, container: Container) -> Image:
         reference = str(container.spec["image"])
-        image = self._room.images.find(reference)
+        image = self.image_of(container)
         if image is None:
             known = ", ".join(self._room.images.names)
             raise Unavailable(
@@ -276,12 +284,8 @@ class Starting:
                 f'image "{reference}" stands for nothing in this cluster, whose containers are '
                 f"processes of the host; use one of: {known}",
             )
-        if image.binary and path_of_binary(image) is None:
-            raise Unavailable(
-                "ImagePullBackOff",
-                f'image "{reference}" needs the program {image.binary}, which is not in the cache '
-                f"of this installation: `assay binaries fetch {image.binary}` brings it",
-            )
+        if reason := why_not_here(image):
+            raise Unavailable("ImagePullBackOff", f'image "{reference}" {reason}')
         return image
 
     def _environment(
@@ -308,12 +312,12 @@ class Starting:
         }
         return {**pod, "status": {**pod["status"], **addresses}}
 
-    def _limits(self, container: Container) -> dict[str, int]:
+    def _limits(self, container: Container, image: Image) -> dict[str, int]:
         processes = _PROCESSES_OF_ALL if self._account is None else _PROCESSES
         return {
             **_LIMITS,
             "RLIMIT_NPROC": processes,
-            "RLIMIT_DATA": memory_of(container) + _BESIDES,
+            "RLIMIT_DATA": memory_of(container, image) + _BESIDES,
         }
 
     def _shown(self, image: Image) -> dict[str, str]:
@@ -323,6 +327,10 @@ class Starting:
             shown[python] = python
         if image.binary and (path := path_of_binary(image)):
             shown[str(path)] = f"/opt/assay/images/{image.binary}"
+        if image.setup:
+            base = str(installed().base)
+            shown |= {} if base.startswith("/usr/") else {base: base}
+            shown |= installed().shown()
         return shown
 
     def _links(self, image: Image) -> dict[str, str]:
@@ -330,6 +338,8 @@ class Starting:
         links = {f"{OWN_PROGRAMS}/{name}": python for name in ("python3", "python")}
         if image.binary:
             links[f"{OWN_PROGRAMS}/{image.binary}"] = f"/opt/assay/images/{image.binary}"
+        if image.setup:
+            links |= installed().links(OWN_PROGRAMS)
         return links
 
     def _not_executed(self, container: Container) -> str:
@@ -342,10 +352,11 @@ class Starting:
         return words if words.startswith(CANNOT_START) else ""
 
 
-def memory_of(container: Container) -> int:
-    """Return how many bytes a container may use."""
+def memory_of(container: Container, image: Image) -> int:
+    """Return how many bytes a container may use: its own limit, below that of its image."""
+    most = image.memory * _MIB
     limits = (container.spec.get("resources") or {}).get("limits") or {}
-    return min(bytes_of(str(limits["memory"])), MOST_MEMORY) if "memory" in limits else MOST_MEMORY
+    return min(bytes_of(str(limits["memory"])), most) if "memory" in limits else most
 
 
 def _command(spec: Mapping[str, Any], image: Image, environment: Mapping[str, str]) -> list[str]:

@@ -46,6 +46,7 @@ def test_this_host_is_looked_at_from_every_side() -> None:
         "Network namespaces",
         "Networks of clusters",
         "Learner accounts",
+        "vLLM",
         "Docker",
         "Control groups",
         "CAP_SYS_RESOURCE",

@@ -47,6 +47,7 @@ class Pod:
             "attempt": str(self.attempt),
             "root": str(self.folder / "root"),
             "size": 1 << 24,
+            "shm": 1 << 20,
             "uid": ACCOUNT,
             "limits": {"RLIMIT_NPROC": 64, "RLIMIT_FSIZE": 1 << 20},
             "shown": {} if python.startswith("/usr/") else {python: python},

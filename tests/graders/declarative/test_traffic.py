@@ -51,6 +51,10 @@ class StandInProxy(BaseHTTPRequestHandler):
         else:
             self._answer(404, {"kind": "Status", "message": f"unexpected {self.path}"})
 
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(201, {"kind": self.headers["Content-Type"], "posted": json.loads(content)})
+
     def _web(self, path: str, query: str) -> None:
         if path == "/busy":
             self._answer(503, "try again")
@@ -150,6 +154,13 @@ def test_another_answer_fails(cluster: ClusterView, more: dict[str, Any], found:
         check_http(cluster, http(**more))
 
     assert caught.value.found == found
+
+
+def test_a_service_can_be_posted_to(api: ApiServer) -> None:
+    answer = ask_service(api, "shop", "web", 80, "/v1/completions", body={"prompt": [1, 2]})
+
+    assert answer.status == 201
+    assert json.loads(answer.text) == {"kind": "application/json", "posted": {"prompt": [1, 2]}}
 
 
 def test_an_answer_without_end_is_an_error(cluster: ClusterView) -> None:

@@ -43,7 +43,7 @@ def build_root(order: Mapping[str, Any]) -> None:
     for source, target in order["shown"].items():
         _make_place(source, root + target)
         linux.bind(source, root + target, read_only=True)
-    _make_devices(root)
+    _make_devices(root, order["shm"])
     _make_own(root, order, uid)
     _stage_volumes(root, order["volumes"])
     _mount_proc(f"{root}/proc")
@@ -88,7 +88,7 @@ def _make_place(source: str, target: str) -> None:
         pass
 
 
-def _make_devices(root: str) -> None:
+def _make_devices(root: str, shared_memory: int) -> None:
     os.makedirs(f"{root}/dev/shm")
     for name in _DEVICES:
         _make_place(f"/dev/{name}", f"{root}/dev/{name}")
@@ -96,7 +96,7 @@ def _make_devices(root: str) -> None:
     for name, target in _DEVICE_LINKS.items():
         os.symlink(target, f"{root}/dev/{name}")
     flags = linux.MS_NOSUID | linux.MS_NODEV
-    linux.mount("tmpfs", f"{root}/dev/shm", "tmpfs", flags, "size=64m,mode=1777")
+    linux.mount("tmpfs", f"{root}/dev/shm", "tmpfs", flags, f"size={shared_memory},mode=1777")
 
 
 def _make_own(root: str, order: Mapping[str, Any], uid: int) -> None:
