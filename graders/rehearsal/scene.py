@@ -101,7 +101,7 @@ class Workshop:
         Yields:
             The scene, and the steps that are still to be done.
         """
-        prototype = self._prototype(run) if run.own and self.provider.copies else None
+        prototype = self._prototype(run) if run.own and self._copies else None
         if prototype is None:
             with self.fresh(run) as scene:
                 yield scene, run.steps
@@ -112,6 +112,14 @@ class Workshop:
             yield Scene(cluster, self.lab, run.seed, prototype.baseline), run.own
         finally:
             self.provider.delete(name)
+
+    @property
+    def _copies(self) -> bool:
+        """Whether a copy is as good as a new cluster.
+
+        In a copy the processes behind Pods begin anew, and what they remember is gone.
+        """
+        return self.provider.copies and Capability.NETWORKING not in self.lab.needs
 
     @contextmanager
     def terminal(self, scene: Scene, *, tap: bool) -> Iterator[tuple[dict[str, str], Tap | None]]:

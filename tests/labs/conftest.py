@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from clusters.addons.catalogue import why_not_here
 from clusters.binaries import ensure_binaries
+from clusters.capability import Capability
 from clusters.provider import Cluster
 from clusters.providers.embedded import EmbeddedProvider
 from clusters.spec import ClusterSpec
@@ -157,12 +159,28 @@ def _stream(manifests: tuple[Manifest, ...]) -> str | None:
     return yaml.safe_dump_all(manifests) if manifests else None
 
 
+def skip_unless_possible(provider: EmbeddedProvider, lab: Lab) -> None:
+    """Skip what needs more than this host has, and say what that is."""
+    if lacking := lab.needs - provider.capabilities:
+        pytest.skip(f"{lab.slug}: not offered on this host: {', '.join(sorted(lacking))}")
+    if reason := why_not_here(lab.document.addons):
+        pytest.skip(f"{lab.slug}: {reason}")
+
+
 @contextmanager
 def opened_desk(provider: EmbeddedProvider, slug: str, seed: int, home: Path) -> Iterator[Desk]:
     lab = find_lab(slug)
+    skip_unless_possible(provider, lab)
     variant = draw_variant(lab.document.parameters, seed)
     name = f"desk-{secrets.token_hex(3)}"
-    cluster = provider.create(ClusterSpec(name, render_inventory(lab, variant)))
+    cluster = provider.create(
+        ClusterSpec(
+            name,
+            render_inventory(lab, variant),
+            capabilities=lab.needs - {Capability.SCHEDULING},
+            addons=lab.document.addons,
+        )
+    )
     try:
         apply_starting_state(cluster.platform_kubeconfig, render_manifests(lab, variant))
         baseline = record_baseline(lab, variant, cluster)

@@ -31,7 +31,7 @@ def run_notebook(desk: Desk) -> dict[str, Any]:
     profile.mkdir(parents=True)
     extension = 'c.InteractiveShellApp.extensions = ["hub.magics"]\n'
     (profile / "ipython_config.py").write_text(f"c = get_config()\n{extension}", encoding="utf-8")
-    client = NotebookClient(nbformat.from_dict(notebook), timeout=120, kernel_name="python3")
+    client = NotebookClient(nbformat.from_dict(notebook), timeout=300, kernel_name="python3")
     environment = {**desk.environment, "IPYTHONDIR": str(home / "ipython"), **KERNEL}
     executed: dict[str, Any] = client.execute(env=environment)
     return executed

@@ -100,7 +100,7 @@ def strays(
         return (
             identity(document) in placed
             or document["kind"] in OF_THE_INVENTORY
-            or any(is_placed(by_uid[o["uid"]]) for o in owners if o.get("uid") in by_uid)
+            or any(is_placed(by_uid[o["uid"]]) for o in owners if o.get("uid", "") in by_uid)
         )
 
     for document in objects:
